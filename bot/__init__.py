@@ -1,0 +1,1 @@
+"""Shotdesk: a customer-service bot that understands screenshots."""

@@ -1,0 +1,1 @@
+"""The nouns: everything rests on them, they rest on nothing."""

@@ -1,0 +1,61 @@
+"""What a screenshot says. A Reading has no verbs: nothing in it can act."""
+
+from typing import Annotated
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+
+from bot.domain.base import Model
+from bot.domain.vocabulary import FactName, Flag, IntentName, Page, PageLanguage
+
+Box = tuple[int, int, int, int]
+Confidence = Annotated[float, Field(ge=0, le=1)]
+
+
+class Fact(Model):
+    """One thing that the picture says.
+
+    ``value`` is normalised as the contract lists it, ``text`` stands as in the picture, ``box`` is
+    (x0, y0, x1, y1) in pixels of the picture as it is shown. Facts of one row or card share a ``group``.
+    """
+
+    name: FactName
+    value: str
+    unit: str | None = None
+    text: str
+    box: Box
+    confidence: Confidence
+    group: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_group(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        data: dict[str, object] = handler(self)
+        if self.group is None:
+            data.pop("group", None)
+        return data
+
+
+class Reading(Model):
+    """One picture, read. ``ms`` is what reading took, in milliseconds."""
+
+    page: Page
+    language: PageLanguage | None
+    facts: tuple[Fact, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    reader: str
+    ms: float = 0.0
+
+    def all(self, name: FactName) -> tuple[Fact, ...]:
+        """The facts of one name, the most certain first."""
+        return tuple(sorted((f for f in self.facts if f.name == name), key=lambda f: -f.confidence))
+
+    def first(self, name: FactName) -> Fact | None:
+        """The most certain fact of one name."""
+        facts = self.all(name)
+        return facts[0] if facts else None
+
+
+class Hint(Model):
+    """What a vision-language model thinks that the customer wants: apart from what it read, never proof."""
+
+    intent: IntentName
+    confidence: Confidence

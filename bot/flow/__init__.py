@@ -1,0 +1,1 @@
+"""The steps of the way of a message. A step imports no other step."""
