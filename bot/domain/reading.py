@@ -1,11 +1,12 @@
 """What a screenshot says. A Reading has no verbs: nothing in it can act."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from bot.domain.base import Model
-from bot.domain.vocabulary import FactName, Flag, IntentName, Page, PageLanguage
+from bot.domain.vocabulary import FactName, Flag, IntentName, Page, PageLanguage, PictureId
 
 Box = tuple[int, int, int, int]
 Confidence = Annotated[float, Field(ge=0, le=1)]
@@ -59,3 +60,22 @@ class Hint(Model):
 
     intent: IntentName
     confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture, checked and upright: ``data`` is a plain PNG, JPEG or WebP of ``width`` x ``height`` pixels."""
+
+    id: PictureId
+    data: bytes
+    mime: Literal["image/png", "image/jpeg", "image/webp"]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a reader made of the pictures of one turn: a Reading a picture, in their order, and maybe a hint."""
+
+    readings: tuple[Reading, ...]
+    hint: Hint | None = None
