@@ -13,7 +13,7 @@ class ScreenReader(Protocol):
     name: str
 
     async def read(self, pictures: Sequence[Picture], question: str, last_question: str | None) -> Seen:
-        """One Reading a picture, in order. ``question`` and ``last_question`` (the bot's) help, and may be empty."""
+        """One Reading a picture, in order. ``question`` and the bot's ``last_question`` may help."""
         ...
 
 

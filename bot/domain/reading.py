@@ -64,7 +64,7 @@ class Hint(Model):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture, checked and upright: ``data`` is a plain PNG, JPEG or WebP of ``width`` x ``height`` pixels."""
+    """One picture, checked and upright: ``data`` is a whole file, ``width`` x ``height`` in pixels."""
 
     id: PictureId
     data: bytes
@@ -75,7 +75,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a reader made of the pictures of one turn: a Reading a picture, in their order, and maybe a hint."""
+    """What a reader made of a turn's pictures: a Reading each, in their order, and maybe a hint."""
 
     readings: tuple[Reading, ...]
     hint: Hint | None = None
