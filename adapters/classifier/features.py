@@ -7,7 +7,7 @@ from adapters.classifier.folding import fold
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _PIECE = re.compile(r"[a-z]+(?:'[a-z]+)*|[@09]|[\u3400-\u9fff]+|[^\sa-z@09\u3400-\u9fff]")
-_SHORT_HAN, _SHORT_WORDS = 12, 6
+_WEIGHT_OF_BOT = 0.5
 _ASKS_IN_CHINESE = re.compile(
     r"[吗么吧嘛][?？]?\s*$|[吗么嘛]\?|是否|要不要|是不是|能不能|可不可以|需不需要|好不好|对吧"
 )
@@ -18,13 +18,18 @@ _ASKS_IN_ENGLISH = re.compile(
 _OPENS_IN_ENGLISH = re.compile(r"\b(?:what|which|when|where|who|how|why|please (?:send|tell|give|share))\b")
 
 
-def features(text: str, last_bot: str | None = None) -> list[str]:
-    """The distinct features of one text; a prefix before ``:`` keeps the kinds apart."""
+def features(text: str, last_bot: str | None = None) -> dict[str, float]:
+    """The features of one text and their weights; a prefix before ``:`` keeps the kinds apart.
+
+    The words of the bot count like the customer's own, but less: they name what a bare answer is about.
+    """
     folded = fold(text)
-    found = dict.fromkeys(_of_text(folded))
+    found: dict[str, float] = {}
     if last_bot:
-        found.update(dict.fromkeys(_of_answer(folded, fold(last_bot))))
-    return list(found)
+        asked = fold(last_bot)
+        found |= dict.fromkeys(_of_text(asked), _WEIGHT_OF_BOT)
+        found |= dict.fromkeys(_of_answer(folded, asked), 1.0)
+    return found | dict.fromkeys(_of_text(folded), 1.0)
 
 
 def _of_text(text: str) -> Iterator[str]:
