@@ -152,12 +152,12 @@ def test_two_processes_may_train_at_once(examples: Path, cache: Path) -> None:
     assert [file.suffix for file in cache.iterdir()] == [".npz"]
 
 
-def test_answering_from_the_cache_needs_no_scikit_learn(examples: Path, cache: Path) -> None:
+def test_answering_from_the_cache_needs_no_scipy(examples: Path, cache: Path) -> None:
     load(examples, cache)
     code = (
         "import sys; from pathlib import Path; from adapters.classifier import load\n"
         "load(Path(sys.argv[1]), Path(sys.argv[2])).classify('yes')\n"
-        "sys.exit(bool({'sklearn', 'scipy'} & set(sys.modules)))"
+        "sys.exit('scipy' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(examples), str(cache)], cwd=ROOT, check=True)
 

@@ -32,7 +32,8 @@ def vectors(asked: Sequence[tuple[str, str | None]]) -> NDArray[np.float32]:
         [encoded[text] + (_WEIGHT_OF_BOT * encoded[bot] if bot else 0) for text, bot in pairs],
         dtype=np.float32,
     )
-    return rows * (_SCALE / np.linalg.norm(rows, axis=1, keepdims=True))
+    rows *= _SCALE / np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
 
 
 @cache

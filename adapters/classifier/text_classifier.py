@@ -22,6 +22,7 @@ class TextClassifier:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self.classify("")  # the encoder opens its weights at the first text, not while a customer waits
 
     def classify(self, text: str, last_bot: str | None = None) -> IntentMatch:
         """The intent of one text, seen in the light of what the bot said last."""

@@ -15,8 +15,9 @@ from adapters.classifier.meaning import vectors
 from adapters.classifier.model import Model, softmax, weigh
 
 _PENALTY = 1 / 30
-_ROUNDS = 150
+_ROUNDS = 100
 _BLOCKS, _HELD_BACK_EVERY = 16, 4
+_FEWEST_HELD_BACK = 10
 
 
 def train(examples: Sequence[Example]) -> Model:
@@ -52,7 +53,8 @@ class _Data:
         """A column an intent; the parameters' rows are n-grams, then vector, then bias."""
         grams = self.grams.shape[1]
         scores: NDArray[np.float32] = self.grams @ parameters[:grams]
-        return scores + self.vectors @ parameters[grams:-1] + parameters[-1]
+        scores += self.vectors @ parameters[grams:-1] + parameters[-1]
+        return scores
 
 
 def _vocabulary(rows: Sequence[Mapping[str, float]]) -> tuple[dict[str, int], NDArray[np.float32]]:
@@ -92,7 +94,8 @@ def _fit(data: _Data, start: NDArray[np.float32]) -> NDArray[np.float32]:
         return float(surprise @ share + (kept * parameters).sum() / 2), gradient.ravel().astype(np.float64)
 
     found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _ROUNDS})
-    return found.x.reshape(start.shape).astype(np.float32)
+    fitted: NDArray[np.float32] = found.x.reshape(start.shape).astype(np.float32)
+    return fitted
 
 
 def _held_back(answers: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -108,6 +111,8 @@ def _held_back(answers: NDArray[np.int64]) -> NDArray[np.bool_]:
 def _temperature(data: _Data, parameters: NDArray[np.float32]) -> float:
     """What makes the scores of examples not trained on neither too sure nor too shy."""
     scores = data.scores(parameters)
+    if len(scores) < _FEWEST_HELD_BACK:
+        return 1.0
 
     def loss(log_temperature: float) -> float:
         likely = softmax(scores / np.exp(log_temperature))[np.arange(len(scores)), data.answers]
