@@ -161,7 +161,9 @@ class Store(Protocol):
         """Whether the session exists, and whose it is."""
         ...
 
-    async def version(self, session: SessionId) -> int: ...
+    async def last_seq(self, session: SessionId) -> int:
+        """The last line of the session's log; 0 for an empty or unknown one."""
+        ...
 
     async def turn_of(self, session: SessionId, seq: int) -> Turn | None:
         """The turn that answered the message ``seq``."""
@@ -225,6 +227,10 @@ class MediaStore(Protocol):
     """Pictures: the original, under a key of its own, until its turn ends; the masked copy after it."""
 
     async def keep(self, picture: Picture, uploader: str) -> None: ...
+
+    async def has(self, id: PictureId) -> bool:
+        """Whether the picture was kept, as original or as masked copy."""
+        ...
 
     async def load(self, id: PictureId) -> Picture:
         """The original. Raises NotFound, also after its turn."""
