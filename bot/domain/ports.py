@@ -120,10 +120,12 @@ class Store(Protocol):
         reply: Reply | None,
         *,
         again_in: timedelta | None = None,
+        handoff: Handoff | None = None,
     ) -> None:
         """The result: into the effect, its turn and exchange; the reply, unless a person has the session.
 
-        With ``again_in`` the effect stays pending and is due again after that time. Raises Fenced.
+        With ``again_in`` the effect stays pending and is due again after that time. With ``handoff`` the
+        bot gives the session to a person, who takes it up. Raises Fenced.
         """
         ...
 
