@@ -1,9 +1,10 @@
-"""Renders the designs into labelled screenshots.
+"""Renders the designs into labelled screenshots: ``python -m tests.screenshots.generate [NAME...]``.
 
 A design is an HTML page with a YAML head in its first comment:
 
     page, language        what the label says (contract, section 3)
-    shots                 name -> {width, height, scale, lang, theme, flags, data}
+    also                  other kinds that the page may fairly be called
+    shots                 name -> {width, height, scale, lang, theme, also, flags, data}
     data                  values for the {{name}} places of the page; a shot's own win
 
 A fact is marked where it stands: ``<b f="amount:CNY">-88.00</b>``, ``<i f="charged_at=2026-03-01T08:30">``.
@@ -24,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from chromium import Tab, browser
 from PIL import Image
+
+from tests.screenshots.chromium import Tab, browser
 
 HERE = Path(__file__).parent
 DESIGNS = HERE / "designs"
@@ -62,6 +64,7 @@ class Shot:
     name: str
     html: str
     page: str
+    also: list[str]
     language: str | None
     flags: list[str]
     width: int
@@ -84,8 +87,9 @@ def _shot(name: str, spec: dict[str, Any], body: str, data: dict[str, Any]) -> S
     for _ in range(2):  # a value may hold places of its own
         fragment = re.sub(r"\{\{(\w+)\}\}", lambda place: str(data[place[1]]), fragment)
     parts = DESIGNS / "parts"
+    lang = spec.get("lang", spec["language"] or "zh")
     html = (
-        f'<!doctype html><html lang="{spec.get("lang", spec["language"] or "zh")}" class="{spec.get("theme", "")}">'
+        f'<!doctype html><html lang="{lang}" class="{spec.get("theme", "")}">'
         f'<meta charset="utf-8"><style>{(parts / "parts.css").read_text()}</style>'
         f"<script>{(parts / 'parts.js').read_text()}</script>{fragment}</html>"
     )
@@ -93,6 +97,7 @@ def _shot(name: str, spec: dict[str, Any], body: str, data: dict[str, Any]) -> S
         name=name,
         html=html,
         page=spec["page"],
+        also=spec.get("also", []),
         language=spec["language"],
         flags=spec.get("flags", []),
         width=spec.get("width", 375),
@@ -117,13 +122,11 @@ def take(tab: Tab, shot: Shot, folder: Path) -> None:
     picture = Image.open(io.BytesIO(tab.screenshot())).convert("RGB")
     small = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     small.save(folder / f"{shot.name}.png", optimize=True)
-    label = {
-        "page": shot.page,
-        "language": shot.language,
-        "facts": [fact for element in marked for fact in _facts(element, shot.scale)],
-        "flags": shot.flags,
-    }
-    _number_groups(label["facts"])
+    facts = [fact for element in marked for fact in _facts(element, shot.scale)]
+    _number_groups(facts)
+    label: dict[str, Any] = {"page": shot.page, "language": shot.language, "facts": facts, "flags": shot.flags}
+    if shot.also:
+        label["also"] = shot.also
     (folder / f"{shot.name}.json").write_text(json.dumps(label, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 

@@ -3,9 +3,9 @@
     shotdesk read --reveal --json dev/*.png | python score.py dev
 
 A fact counts as found when name, value and unit agree; of several facts that say the same within one group,
-one is enough. Names of things (merchant, product, ...) may differ by spacing, width, case and a slip of the
-OCR (``--exact`` forbids the slip). Personal data may be masked. Facts labelled optional count neither as missed
-nor as invented. Where the label has no unit, the picture prints no currency, and any unit is accepted.
+one is enough. Names of things (merchant, product, ...) may differ by spacing, width, case and a slip of
+the OCR (``--exact`` forbids the slip). Personal data may be masked. Facts labelled optional count neither as
+missed nor as invented. Where the label has no unit, the picture prints no currency: any unit is accepted.
 """
 
 import argparse
@@ -82,7 +82,7 @@ class Score:
         self.pictures += 1
         if "facts" not in reading:
             self.unread.append(name)
-        if reading.get("page") == label["page"]:
+        if reading.get("page") in (label["page"], *label.get("also", ())):
             self.pages += 1
         else:
             self.wrong_pages.append(f"{name}: {label['page']} read as {reading.get('page')}")
