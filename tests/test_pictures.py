@@ -7,6 +7,7 @@ import signal
 import struct
 import zlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,23 @@ RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 FORMATS = ("PNG", "JPEG", "WEBP")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
 async def pictures() -> AsyncIterator[SafePictures]:
-    tool = SafePictures(counter())
-    yield tool
-    await tool.aclose()
+    async with closing(SafePictures(counter())) as tool:
+        yield tool
+
+
+@asynccontextmanager
+async def closing(tool: SafePictures) -> AsyncIterator[SafePictures]:
+    try:
+        yield tool
+    finally:
+        await tool.aclose()
 
 
 def counter() -> Callable[[], str]:
@@ -83,9 +96,9 @@ def near(colour: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     return all(abs(a - b) < 40 for a, b in zip(colour, wanted, strict=True))
 
 
-def decoders() -> list[int]:
+def decoders() -> set[int]:
     """The decoding processes that this process has started."""
-    mine = []
+    mine = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
@@ -93,7 +106,7 @@ def decoders() -> list[int]:
         except OSError:
             continue
         if parent == os.getpid() and b"child.py" in command:
-            mine.append(int(stat.parent.name))
+            mine.add(int(stat.parent.name))
     return mine
 
 
@@ -310,55 +323,53 @@ async def test_nothing_under_a_mask_can_be_read_again(pictures: SafePictures) ->
 
 
 async def test_a_picture_behind_a_bomb_is_not_lost() -> None:
-    tool = SafePictures(counter(), workers=1, processor_seconds=0)
     good = encoded(two_halves())
-    try:
+    async with closing(SafePictures(counter(), workers=1, processor_seconds=0)) as tool:
         results = await asyncio.gather(
             tool.check(scan_bomb()), *(tool.check(good) for _ in range(5)), return_exceptions=True
         )
-    finally:
-        await tool.aclose()
     assert isinstance(results[0], PictureTooLarge)
     assert all(isinstance(r, Picture) for r in results[1:])
 
 
-async def test_a_killed_process_is_replaced(pictures: SafePictures) -> None:
+async def test_a_killed_process_is_replaced() -> None:
     data = encoded(two_halves())
-    await pictures.check(data)
-    for _ in range(3):
-        (pid,) = decoders()
-        os.kill(pid, signal.SIGKILL)
-        assert (await pictures.check(data)).width == 64
+    others = decoders()
+    async with closing(SafePictures(counter())) as tool:
+        await tool.check(data)
+        for _ in range(3):
+            (pid,) = decoders() - others
+            os.kill(pid, signal.SIGKILL)
+            assert (await tool.check(data)).width == 64
 
 
 async def test_a_process_that_hangs_is_given_up() -> None:
-    tool = SafePictures(counter(), workers=1, deadline=0.3)
     data = encoded(two_halves())
-    try:
+    others = decoders()
+    async with closing(SafePictures(counter(), workers=1, deadline=0.3)) as tool:
         await tool.check(data)
-        (pid,) = decoders()
+        (pid,) = decoders() - others
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(PictureTooLarge):
             await tool.check(data)
         assert (await tool.check(data)).width == 64
         assert pid not in decoders()
-    finally:
-        await tool.aclose()
 
 
-async def test_a_cancelled_job_does_not_answer_the_next_one(pictures: SafePictures) -> None:
-    await pictures.check(encoded(two_halves()))
-    slow = asyncio.create_task(pictures.check(encoded(Image.new("RGB", (4000, 4000)))))
-    await asyncio.sleep(0)
-    slow.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await slow
-    assert (await pictures.check(encoded(two_halves((20, 10))))).width == 20
+async def test_a_cancelled_job_does_not_answer_the_next_one() -> None:
+    async with closing(SafePictures(counter(), workers=1)) as tool:
+        await tool.check(encoded(two_halves()))
+        slow = asyncio.create_task(tool.check(encoded(Image.new("RGB", (4000, 4000)))))
+        await asyncio.sleep(0)
+        slow.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await slow
+        assert (await tool.check(encoded(two_halves((20, 10))))).width == 20
 
 
 async def test_at_most_so_many_processes_and_none_after_closing() -> None:
-    tool = SafePictures(counter(), workers=2)
-    await asyncio.gather(*(tool.check(encoded(two_halves())) for _ in range(8)))
-    assert len(decoders()) == 2
-    await tool.aclose()
-    assert decoders() == []
+    others = decoders()
+    async with closing(SafePictures(counter(), workers=2)) as tool:
+        await asyncio.gather(*(tool.check(encoded(two_halves())) for _ in range(8)))
+        assert len(decoders() - others) == 2
+    assert decoders() <= others
