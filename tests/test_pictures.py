@@ -346,7 +346,7 @@ async def test_a_killed_process_is_replaced() -> None:
 async def test_a_process_that_hangs_is_given_up() -> None:
     data = encoded(two_halves())
     others = decoders()
-    async with closing(SafePictures(counter(), workers=1, deadline=0.3)) as tool:
+    async with closing(SafePictures(counter(), workers=1, deadline=1.5)) as tool:
         await tool.check(data)
         (pid,) = decoders() - others
         os.kill(pid, signal.SIGSTOP)
