@@ -56,13 +56,18 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedEffect:
+    """An effect to perform now. ``effect.tries`` are the claims before this one, those that crashed too."""
+
     effect: Effect
     epoch: int
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A reply on its way out. ``key`` stays the same over every try, for channels that drop doubles."""
+    """A reply on its way out. ``key`` stays the same over every try, for channels that drop doubles.
+
+    ``tries`` are the claims before this one, those that crashed too.
+    """
 
     entry: Entry
     address: Address
@@ -145,11 +150,22 @@ class Store(Protocol):
         """A person answers now; the bot's turn under way is fenced, its unsent replies are void."""
         ...
 
+    async def say(self, session: SessionId, agent: str, reply: Reply, key: str) -> int:
+        """A person's line, to be delivered like a reply; the same ``key`` again answers the first ``seq``.
+
+        Raises BadRequest unless a person has the session.
+        """
+        ...
+
     async def hand_back(self, session: SessionId, agent: str) -> None: ...
 
-    async def close(self, session: SessionId, agent: str) -> None: ...
+    async def close(self, session: SessionId, agent: str) -> None:
+        """The next message opens it again, to the bot."""
+        ...
 
-    async def log(self, session: SessionId, after: int, limit: int = 200) -> Sequence[Entry]: ...
+    async def log(self, session: SessionId, after: int, limit: int = 200) -> Sequence[Entry]:
+        """What was said after a line, without what became void before it was sent."""
+        ...
 
     async def exchanges(self, session: SessionId, since: datetime, limit: int) -> Sequence[Exchange]:
         """The latest exchanges, of turns since a time, in order: what the dialogue is rebuilt from."""
@@ -201,7 +217,11 @@ class SessionCache(Protocol):
     async def announce(self, session: SessionId, live: Live) -> None: ...
 
     def watch(self, session: SessionId) -> AsyncIterator[Live]:
-        """What is announced from now on. Misses what falls into an outage: the log has it."""
+        """What is announced from now on. Misses what falls into an outage: the log has it.
+
+        An ``entry`` without ``seq`` says "look into the log": first, once the watch has begun, and whenever
+        something may have been missed.
+        """
         ...
 
     async def expect_picture(self, session: SessionId, id: PictureId, *, arrived: bool = False) -> None:
