@@ -125,10 +125,12 @@ class Store(Protocol):
         reply: Reply | None,
         *,
         again_in: timedelta | None = None,
+        handoff: Handoff | None = None,
     ) -> None:
         """The result: into the effect, its turn and exchange; the reply, unless a person has the session.
 
-        With ``again_in`` the effect stays pending and is due again after that time. Raises Fenced.
+        With ``again_in`` the effect stays pending and is due again after that time. With ``handoff`` the
+        bot gives the session to a person, who takes it up. Raises Fenced.
         """
         ...
 
@@ -175,7 +177,9 @@ class Store(Protocol):
         """Whether the session exists, and whose it is."""
         ...
 
-    async def version(self, session: SessionId) -> int: ...
+    async def last_seq(self, session: SessionId) -> int:
+        """The last line of the session's log; 0 for an empty or unknown one."""
+        ...
 
     async def turn_of(self, session: SessionId, seq: int) -> Turn | None:
         """The turn that answered the message ``seq``."""
@@ -243,6 +247,10 @@ class MediaStore(Protocol):
     """Pictures: the original, under a key of its own, until its turn ends; the masked copy after it."""
 
     async def keep(self, picture: Picture, uploader: str) -> None: ...
+
+    async def has(self, id: PictureId) -> bool:
+        """Whether the picture was kept, as original or as masked copy."""
+        ...
 
     async def load(self, id: PictureId) -> Picture:
         """The original. Raises NotFound, also after its turn."""

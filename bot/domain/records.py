@@ -129,6 +129,11 @@ class Order(Model):
     def money(self) -> Money:
         return Money(self.total, self.currency)
 
+    @property
+    def goods(self) -> tuple[str, ...]:
+        """What was ordered, a few words each."""
+        return tuple(f"{i.title} ×{i.quantity}" if i.quantity > 1 else i.title for i in self.items)
+
 
 class Subscription(Model):
     """``managed_by`` says who can stop the renewal: the shop, or the app store that sold it."""

@@ -86,7 +86,7 @@ class Proposal(Model):
 
     id: ActionId
     action: Action
-    intent: str
+    intent: IntentName
     wording: dict[str, str] = Field(default_factory=dict)
     at: datetime
 

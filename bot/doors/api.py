@@ -1,0 +1,16 @@
+"""The doors as one FastAPI application."""
+
+from fastapi import FastAPI
+
+from bot.app import App
+from bot.doors import ops, pictures, sessions, widget
+from bot.doors.errors import ErrorAnswer, answer_errors
+
+
+def create_api(app: App) -> FastAPI:
+    """Every route of the contract, over one wired application."""
+    api = FastAPI(title="Shotdesk", version=app.version, docs_url=None, redoc_url=None, responses={"4XX": {"model": ErrorAnswer}})
+    answer_errors(api)
+    for door in (pictures, sessions, ops, widget):
+        api.include_router(door.routes(app))
+    return api
