@@ -1,5 +1,6 @@
 """The one place where everything is wired."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from bot.domain.errors import BadSettings, Unavailable
+from bot.domain.errors import BadSettings, NotFound, Unavailable
 from bot.domain.intent import Ask, Handler, Outcome
 from bot.domain.ports import (
     Channel,
@@ -41,6 +42,7 @@ from bot.settings import PREFIX, Settings, explain
 from bot.workers import Workers
 
 if TYPE_CHECKING:
+    from adapters.orders.demo.screenshots import Screenshot
     from adapters.orders.file import OrderFile
     from adapters.orders.sql import SqlOrders
 
@@ -69,12 +71,11 @@ async def open_app(settings: Settings, *, migrated: bool = False) -> AsyncIterat
 
     Raises BadSettings, Unavailable.
     """
+    from adapters.channels.web import WebChannel
     from adapters.pictures.safe import SafePictures
     from adapters.storage.engine import Database
     from adapters.storage.media import FileMedia
     from adapters.storage.sql import SqlStore
-
-    from adapters.channels.web import WebChannel
 
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if migrated:
@@ -88,7 +89,7 @@ async def open_app(settings: Settings, *, migrated: bool = False) -> AsyncIterat
         pictures = SafePictures(ids)
         stack.push_async_callback(pictures.aclose)
         store = SqlStore(database, clock, ids)
-        media = FileMedia(settings.home / "media", database, clock)
+        media = FileMedia(database, settings.home / "media", clock)
         wording = Wording(load_book(_replies()))
         channels: dict[str, Channel] = {"web": WebChannel(cache)}
         actions = Actions(store, orders, wording, ids)
@@ -154,9 +155,12 @@ async def opened_orders(settings: Settings, *, migrated: bool = True) -> AsyncIt
 
 def read_order_file(settings: Settings, path: Path) -> "OrderFile":
     """Raises BadOrderFile, NotFound."""
-    from adapters.orders.file import read_file
+    from adapters.orders.file import parse
 
-    return read_file(path, settings.tz)
+    try:
+        return parse(path.read_bytes(), settings.tz)
+    except OSError as error:
+        raise NotFound(f"cannot read this file: {error.strerror or error}") from None
 
 
 async def migrate(settings: Settings) -> None:
@@ -195,7 +199,7 @@ def load_readers(settings: Settings, clock: Clock) -> Sequence[ScreenReader]:
         from adapters.readers.vl import VlOptions, VlReader
 
         try:
-            readers.insert(0, VlReader(VlOptions.model_validate(options)))
+            readers.insert(0, VlReader(VlOptions.model_validate(options), clock))
         except ValidationError as error:
             raise BadSettings(explain(error, f"{PREFIX}VL_")) from None
     return readers
@@ -234,3 +238,31 @@ def _intent_folders() -> list[Traversable]:
 def new_id() -> str:
     """128 bits that nobody can guess, fit for a file name and a URL."""
     return secrets.token_urlsafe(16)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoShop:
+    """The demo shop's sample screenshots, also as files in ``folder``."""
+
+    folder: Path
+    samples: Sequence["Screenshot"]
+
+
+async def load_demo_shop(settings: Settings, folder: Path) -> DemoShop:
+    """Puts the demo shop's records, as of today, into the order store, and its screenshots into a folder."""
+    from adapters.orders.demo.screenshots import screenshots
+    from adapters.orders.demo.shop import demo_shop
+
+    now = settings.clock()()
+    shop = demo_shop(now)
+    async with opened_orders(settings) as orders:
+        await orders.load(shop)
+    samples = await asyncio.to_thread(screenshots, shop, now)
+    await asyncio.to_thread(_write_samples, folder, samples)
+    return DemoShop(folder, samples)
+
+
+def _write_samples(folder: Path, samples: Sequence["Screenshot"]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for sample in samples:
+        (folder / sample.name).write_bytes(sample.data)

@@ -55,6 +55,15 @@ class FileMedia:
         await self._db.write(_keep_key, id, uploader, key, self._clock())
         await _on_disk(lambda: write_whole(self._originals / id, _locked(picture, key)))
 
+    async def has(self, id: PictureId) -> bool:
+        if not _ID.fullmatch(id):
+            return False
+        if await self._db.read(_key, id) is not None:
+            return True
+        return await _on_disk(
+            lambda: any((self._masked / (id + suffix)).exists() for suffix in _SUFFIX.values())
+        )
+
     async def load(self, id: PictureId) -> Picture:
         key = await self._db.read(_key, _checked(id))
         if key is None:
