@@ -55,6 +55,13 @@ class FileMedia:
         await self._db.write(_keep_key, id, uploader, key, self._clock())
         await _on_disk(lambda: write_whole(self._originals / id, _locked(picture, key)))
 
+    async def has(self, id: PictureId) -> bool:
+        if not _ID.fullmatch(id):
+            return False
+        return await self._db.read(_key, id) is not None or any(
+            path.exists() for path in self._masked_paths(id).values()
+        )
+
     async def load(self, id: PictureId) -> Picture:
         key = await self._db.read(_key, _checked(id))
         if key is None:
@@ -70,7 +77,7 @@ class FileMedia:
         await _on_disk(lambda: write_whole(path, data))
 
     async def masked(self, id: PictureId) -> tuple[bytes, str]:
-        paths = {mime: self._masked / (_checked(id) + suffix) for mime, suffix in _SUFFIX.items()}
+        paths = self._masked_paths(_checked(id))
         return await _on_disk(lambda: _first(paths))
 
     async def sweep(self) -> int:
@@ -79,6 +86,9 @@ class FileMedia:
         files = await _on_disk(lambda: names_in(self._originals))  # before the keys: new ones may come
         orphans = files - await self._db.read(_known)
         return await _on_disk(lambda: self._remove(orphans, now))
+
+    def _masked_paths(self, id: PictureId) -> dict[str, Path]:
+        return {mime: self._masked / (id + suffix) for mime, suffix in _SUFFIX.items()}
 
     def _remove(self, orphans: set[str], now: datetime) -> int:
         outdated = names_older(self._masked, self._masked_for, now)
