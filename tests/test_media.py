@@ -68,6 +68,7 @@ async def test_a_picture_comes_back_as_it_was_kept(media: FileMedia) -> None:
     kept = picture()
     await media.keep(kept, "u1")
     assert await media.load(kept.id) == kept
+    assert await media.has(kept.id)
     await media.keep(kept, "u1")
     assert await media.load(kept.id) == kept
 
@@ -131,6 +132,7 @@ async def test_masked_copies_stay_as_long_as_the_shop_wants(
     await media.keep_masked(kept.id, b"black boxes", "image/jpeg")
     await end_turn(database, kept.id)
     await media.sweep()
+    assert await media.has(kept.id)
     assert await media.masked(kept.id) == (b"black boxes", "image/jpeg")
     clock.now += timedelta(days=31)
     assert await media.sweep() == 1
@@ -155,6 +157,7 @@ async def test_what_a_crash_left_half_written_is_cleared_away(
     "id", ["../media.db", "..", "", "a/b", "a\0b", "/etc/passwd", "a.jpg", "x" * 200, "图"]
 )
 async def test_an_id_is_never_a_path(media: FileMedia, id: str) -> None:
+    assert not await media.has(PictureId(id))
     with pytest.raises(NotFound):
         await media.load(PictureId(id))
     with pytest.raises(NotFound):

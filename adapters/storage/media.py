@@ -58,10 +58,8 @@ class FileMedia:
     async def has(self, id: PictureId) -> bool:
         if not _ID.fullmatch(id):
             return False
-        if await self._db.read(_key, id) is not None:
-            return True
-        return await _on_disk(
-            lambda: any((self._masked / (id + suffix)).exists() for suffix in _SUFFIX.values())
+        return await self._db.read(_key, id) is not None or any(
+            path.exists() for path in self._masked_paths(id).values()
         )
 
     async def load(self, id: PictureId) -> Picture:
@@ -79,7 +77,7 @@ class FileMedia:
         await _on_disk(lambda: write_whole(path, data))
 
     async def masked(self, id: PictureId) -> tuple[bytes, str]:
-        paths = {mime: self._masked / (_checked(id) + suffix) for mime, suffix in _SUFFIX.items()}
+        paths = self._masked_paths(_checked(id))
         return await _on_disk(lambda: _first(paths))
 
     async def sweep(self) -> int:
@@ -88,6 +86,9 @@ class FileMedia:
         files = await _on_disk(lambda: names_in(self._originals))  # before the keys: new ones may come
         orphans = files - await self._db.read(_known)
         return await _on_disk(lambda: self._remove(orphans, now))
+
+    def _masked_paths(self, id: PictureId) -> dict[str, Path]:
+        return {mime: self._masked / (id + suffix) for mime, suffix in _SUFFIX.items()}
 
     def _remove(self, orphans: set[str], now: datetime) -> int:
         outdated = names_older(self._masked, self._masked_for, now)
