@@ -154,7 +154,7 @@ class Widget:
         try:
             while True:
                 frame = await self._receive()
-                        if isinstance(frame, Said):
+                if isinstance(frame, Said):
                     await self._accept(frame)
                 elif isinstance(frame, Hello):
                     await self._refuse(BadRequest("this socket has said hello before"))
