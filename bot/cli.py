@@ -66,7 +66,7 @@ def serve(role: str) -> None:
     """Run the bot for production, configured by SHOTDESK_* variables."""
     from bot.serve import run_server
 
-    _run(lambda: run_server(role))
+    _run(lambda: run_server(role), level="INFO")
 
 
 @main.command()
@@ -141,19 +141,25 @@ def migrate(as_json: bool) -> None:
     _run(lambda: migrate_databases(Out(as_json)))
 
 
-def _run(command: Callable[[], Awaitable[None]]) -> None:
+def _run(command: Callable[[], Awaitable[None]], level: str = "WARNING") -> None:
     """Runs a command; settings that do not fit, and parts that are away, end it with a sentence, not a trace."""
     import asyncio
 
     from bot import telemetry
     from bot.domain.errors import ShotdeskError
 
+    def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+        from uvloop import new_event_loop
+
+        return new_event_loop
+
     async def body() -> None:
         await command()
 
     try:
-        telemetry.configure(os.environ.get("SHOTDESK_LOG_LEVEL", "WARNING"))
-        asyncio.run(body())
+        telemetry.configure(os.environ.get("SHOTDESK_LOG_LEVEL", level))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(body())
     except ShotdeskError as error:
         click.echo(f"shotdesk: {error.message}", err=True)
         sys.exit(BAD_INPUT)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bot.app import App, open_app
 from bot.cli import Out
 from bot.commands.read import load
-from bot.domain.errors import BadRequest, BadText, ShotdeskError, Unavailable
+from bot.domain.errors import BadRequest, BadText, ShotdeskError
 from bot.domain.message import MAX_PICTURES, Accepted, Address, Attachment, Message
 from bot.domain.session import Turn
 from bot.domain.vocabulary import CustomerId, SessionId

@@ -6,7 +6,7 @@ aware by the adapter that read it); a date without a time stays a date.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -44,22 +44,28 @@ def _two_decimals(value: Any) -> Decimal:
     return Decimal(value)
 
 
-def _shop_local(value: Any, info: ValidationInfo) -> Any:
-    """Reads ISO 8601; a time without a zone is in the zone that the validation context names as ``zone``."""
-    if not isinstance(value, str):
+def _moment(value: Any, info: ValidationInfo) -> Any:
+    """Reads ISO 8601 into the zone that the validation context names as ``zone``; a naive time is in it."""
+    if isinstance(value, date) and not isinstance(value, datetime):
         return value
+    zone = (info.context or {}).get("zone")
     try:
-        if len(value) == len("2026-01-01"):
+        if isinstance(value, str) and len(value) == len("2026-01-01"):
             return date.fromisoformat(value)
-        moment = datetime.fromisoformat(value)
-    except ValueError:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            return moment.astimezone(zone) if zone else moment
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("a time is ISO 8601, such as 2025-12-01T08:30:00 or 2025-12-01") from None
-    if moment.tzinfo is None:
-        zone = (info.context or {}).get("zone")
-        if zone is None:
-            raise ValueError("a time without a zone needs the shop's zone")
-        moment = moment.replace(tzinfo=zone)
-    return moment
+    if zone is None:
+        raise ValueError("a time without a zone needs the shop's zone")
+    return moment.replace(tzinfo=zone)
+
+
+def _time(value: Any, info: ValidationInfo) -> Any:
+    """A date alone is the start of that day."""
+    moment = _moment(value, info)
+    return moment if isinstance(moment, datetime) else _moment(datetime.combine(moment, time()), info)
 
 
 Amount = Annotated[
@@ -68,8 +74,8 @@ Amount = Annotated[
     PlainSerializer(lambda v: f"{v:.2f}", return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d+\.\d\d$"}),
 ]
-Time = Annotated[datetime, BeforeValidator(_shop_local)]
-Moment = Annotated[datetime | date, BeforeValidator(_shop_local)]
+Time = Annotated[datetime, BeforeValidator(_time)]
+Moment = Annotated[datetime | date, BeforeValidator(_moment)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Key = Annotated[str, Field(min_length=1, max_length=120)]
 

@@ -76,7 +76,9 @@ def answer_errors(api: FastAPI) -> None:
 
     @api.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        return _answer(error.status_code, "not_found" if error.status_code == 404 else "bad_request", error.detail)
+        return _answer(
+            error.status_code, "not_found" if error.status_code == 404 else "bad_request", error.detail
+        )
 
 
 def _answer(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:

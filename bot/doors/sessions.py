@@ -46,7 +46,10 @@ def routes(app: App) -> APIRouter:
         status_code=202,
         summary="Send a customer's message",
         openapi_extra={
-            "requestBody": {"required": True, "content": {"application/json": {"schema": NewMessage.model_json_schema()}}}
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": NewMessage.model_json_schema()}},
+            }
         },
     )
     async def send(id: SessionPath, request: Request) -> Accepted:
