@@ -134,9 +134,9 @@ def mask_text(text: str) -> str:
     text = _sub(_PHONE, mask_phone, text)
     text = _ADDRESS.sub(rf"\1{GONE}", text)
     text = _STREET.sub(GONE, text)
-    text = _EN_STREET.sub(GONE, text)
     text = _NAMED.sub(lambda m: m[1] + mask_person(m[2]), text)
-    return _EN_NAMED.sub(lambda m: m[1] + mask_person(m[2]), text)
+    text = _EN_NAMED.sub(lambda m: m[1] + mask_person(m[2]), text)
+    return _EN_STREET.sub(GONE, text)
 
 
 def mask_fact(fact: Fact) -> Fact:
