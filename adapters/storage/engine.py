@@ -25,8 +25,11 @@ _DRIVERS = {
     "postgres": "postgresql+asyncpg",
 }
 
-_GONE = ("08", "40", "53", "57")
+_PASSES = ("08", "40", "53", "57")
 """SQLSTATE classes: connection; rolled back, as by a deadlock; resources; shutdown and time-out."""
+
+_LASTS = ("25006", "28", "3D", "58", "XX")
+"""SQLSTATEs: read-only, no access, no such database, the system's and the server's own errors."""
 
 _SERVER = {
     "application_name": "shotdesk",
@@ -69,7 +72,7 @@ class Database:
                     async with engine.begin() as tx:
                         return await work(tx, *args, **kwargs)
         except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-            if _is_fault_of_ours(error):
+            if not _is_away(error):
                 raise
             raise Unavailable("The database does not answer now; please try again in a moment.") from error
         raise AssertionError("a retry ends with a result or an error")
@@ -93,16 +96,24 @@ def read_url(url: str) -> URL:
 
 def _passes(error: BaseException) -> bool:
     """Whether a lost connection, a restart or a deadlock may be over when the work is tried again."""
-    if isinstance(error, exc.DBAPIError):
-        state = getattr(error.orig, "sqlstate", None)
-        return error.connection_invalidated or (
-            state.startswith(_GONE) if state else isinstance(error, exc.InterfaceError)
-        )
-    return isinstance(error, OSError) or getattr(error, "sqlstate", "").startswith(_GONE)
+    if not isinstance(error, exc.DBAPIError):
+        return isinstance(error, OSError)
+    state = _state(error)
+    return error.connection_invalidated or (
+        state.startswith(_PASSES) if state else isinstance(error, exc.InterfaceError)
+    )
 
 
-def _is_fault_of_ours(error: Exception) -> bool:
-    return isinstance(error, (exc.IntegrityError, exc.ProgrammingError, exc.DataError))
+def _is_away(error: BaseException) -> bool:
+    """Whether it is the database that fails, and not a statement of ours that is wrong."""
+    if not isinstance(error, exc.DBAPIError) or _passes(error):
+        return True
+    state = _state(error)
+    return state.startswith(_LASTS) if state else isinstance(error, exc.OperationalError)
+
+
+def _state(error: exc.DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 def _sqlite(url: URL, connections: int) -> AsyncEngine:
@@ -130,5 +141,5 @@ def _begin(tx: Connection, statement: str) -> None:
 def _postgresql(url: URL) -> AsyncEngine:
     options: dict[str, Any] = {"server_settings": _SERVER, "timeout": 5, "command_timeout": 15}
     return create_async_engine(
-        url, pool_size=10, max_overflow=10, pool_timeout=5, pool_pre_ping=True, connect_args=options
+        url, pool_size=10, max_overflow=10, pool_timeout=10, pool_pre_ping=True, connect_args=options
     )

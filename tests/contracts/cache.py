@@ -193,9 +193,9 @@ class OutageContract:
     ) -> None:
         """Where the watcher's own connection holds, and no new subscription makes it look."""
         watch = await begin(other.watch(ONE))
-        await cache._redis.execute_command("ACL", "SETUSER", "default", "-publish")
+        await cache._redis.acl_setuser("default", enabled=True, commands=["-publish"])
         await cache.announce(ONE, Live("entry", 1))
-        await cache._redis.execute_command("ACL", "SETUSER", "default", "+publish")
+        await cache._redis.acl_setuser("default", enabled=True, commands=["+publish"])
         async with asyncio.timeout(10):
             assert await anext(watch) == LOOK
 
