@@ -94,13 +94,14 @@ async def open_app(
         stack.push_async_callback(pictures.aclose)
         store = SqlStore(database, clock, ids)
         media = FileMedia(database, settings.home / "media", clock)
+        ladder = Ladder(readers) if readers else await stack.enter_async_context(open_ladder(settings, clock))
         wording = Wording(load_book(_replies()))
         channels: dict[str, Channel] = {"web": WebChannel(cache)}
         actions = Actions(store, orders, wording, ids)
         inbox = Inbox(store, cache, clock, f"{os.uname().nodename}:{os.getpid()}")
         conversation = ConversationManager(
             inbox,
-            Perception(Ladder(readers or load_readers(settings, clock)), media, pictures),
+            Perception(ladder, media, pictures),
             Understanding(
                 load_classifier(settings),
                 lambda text: wording.is_button(text, "yes_no", 0),
@@ -175,10 +176,11 @@ async def open_reading_room(settings: Settings) -> AsyncIterator[ReadingRoom]:
     from adapters.pictures.safe import SafePictures
 
     pictures = SafePictures(new_id)
-    try:
-        yield ReadingRoom(pictures, Ladder(load_readers(settings, settings.clock())))
-    finally:
-        await pictures.aclose()
+    async with open_ladder(settings, settings.clock()) as ladder:
+        try:
+            yield ReadingRoom(pictures, ladder)
+        finally:
+            await pictures.aclose()
 
 
 @asynccontextmanager
@@ -233,19 +235,23 @@ def load_classifier(settings: Settings) -> Classifier:
     return load(files("intents"), settings.home / "classifier")
 
 
-def load_readers(settings: Settings, clock: Clock) -> Sequence[ScreenReader]:
-    """The ladder, the best rung first: the vision-language model where one is configured, then OCR."""
+@asynccontextmanager
+async def open_ladder(settings: Settings, clock: Clock) -> AsyncIterator[Ladder]:
+    """The readers, the best rung first: the vision-language model where one is configured, then OCR."""
     from adapters.readers.ocr.reader import OcrReader
 
     readers: list[ScreenReader] = [OcrReader(clock)]
-    if options := settings.adapters.get("vl"):
-        from adapters.readers.vl import VlOptions, VlReader
+    async with AsyncExitStack() as stack:
+        if options := settings.adapters.get("vl"):
+            from adapters.readers.vl import VlOptions, VlReader
 
-        try:
-            readers.insert(0, VlReader(VlOptions.model_validate(options), clock))
-        except ValidationError as error:
-            raise BadSettings(explain(error, f"{PREFIX}VL_")) from None
-    return readers
+            try:
+                model = VlReader(VlOptions.model_validate(options), clock)
+            except ValidationError as error:
+                raise BadSettings(explain(error, f"{PREFIX}VL_")) from None
+            stack.push_async_callback(model.aclose)
+            readers.insert(0, model)
+        yield Ladder(readers)
 
 
 def load_handlers() -> Mapping[IntentName, Handler]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -12,10 +11,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.storage import migrate
 from adapters.storage.durability import file_system
-from adapters.storage.engine import Database
+from adapters.storage.engine import Database, read_url
 from adapters.storage.sql import SqlStore
 from adapters.storage.tables import audit, metadata, picture_keys
 from bot.domain.errors import BadSettings, Unavailable
@@ -147,6 +148,13 @@ class TestPostgresql(SqlContract):
         lines = await texts(store, session)
         assert lines == [line for number in range(30) for line in ("你好", f"答{number}")]
 
+    async def test_a_mistake_of_ours_is_not_called_an_outage(self, database: Database) -> None:
+        with pytest.raises(DBAPIError):
+            await database.write(lambda tx: tx.execute(text("CREATE DATABASE inside_a_transaction")))
+
+    async def test_no_statement_runs_for_ever(self, database: Database) -> None:
+        assert await database.read(lambda tx: tx.scalar(text("SHOW statement_timeout"))) == "10s"
+
     async def test_it_complains_of_settings_that_lose_messages(self, store: Store) -> None:
         complaints = await store.complaints()
         assert len(complaints) == 3
@@ -171,20 +179,19 @@ async def kill_connections(database: Database, other: Store) -> None:
 # migrations
 
 
-async def test_many_processes_may_upgrade_at_once(tmp_path: Path) -> None:
+async def test_many_may_upgrade_at_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/new/store.db"
     assert not await migrate.is_current(url)
-    code = f"import asyncio; from adapters.storage import migrate; asyncio.run(migrate.upgrade({url!r}))"
-
-    upgrades = [await asyncio.create_subprocess_exec(sys.executable, "-c", code) for _ in range(4)]
-    assert [await upgrade.wait() for upgrade in upgrades] == [0] * 4
+    await asyncio.gather(*(migrate.upgrade(url) for _ in range(6)))
     assert await migrate.is_current(url)
 
 
 @pytest.mark.full
 async def test_many_may_upgrade_a_postgresql_at_once(server: str) -> None:
-    database = Database(server)
-    await database.write(lambda tx: tx.execute(text("CREATE DATABASE new")))
+    engine = create_async_engine(read_url(server), isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text("CREATE DATABASE new"))
+    await engine.dispose()
     url = server.replace("/postgres?", "/new?")
     assert not await migrate.is_current(url)
     await asyncio.gather(*(migrate.upgrade(url) for _ in range(4)))
@@ -195,7 +202,7 @@ async def test_many_may_upgrade_a_postgresql_at_once(server: str) -> None:
 
 
 async def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:
-    database = Database(f"postgresql://bot@/postgres?host={tmp_path}")
+    database = Database(f"postgresql://bot@/postgres?host={tmp_path}", patience=0.1)
     with pytest.raises(Unavailable) as caught:
         await store_on(database).accept(SessionId("s1"), message("k1"))
     assert caught.value.__cause__ is not None

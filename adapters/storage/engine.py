@@ -25,8 +25,11 @@ _DRIVERS = {
     "postgres": "postgresql+asyncpg",
 }
 
-_GONE = ("08", "40", "53", "57")
+_PASSES = ("08", "40", "53", "57")
 """SQLSTATE classes: connection; rolled back, as by a deadlock; resources; shutdown and time-out."""
+
+_LASTS = ("25006", "28", "3D", "58", "XX")
+"""SQLSTATEs: read-only, no access, no such database, the system's and the server's own errors."""
 
 _SERVER = {
     "application_name": "shotdesk",
@@ -39,8 +42,9 @@ _SERVER = {
 class Database:
     """Runs transactions. SQLite has one writer at a time: there writers queue up for one connection."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float = PATIENCE) -> None:
         self.url = read_url(url)
+        self._patience = patience
         self.dialect = self.url.get_backend_name()
         if self.dialect == "sqlite":
             self._writer = _sqlite(self.url, connections=1)
@@ -50,11 +54,28 @@ class Database:
 
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One transaction that changes something. ``work`` may run again: it must be safe to repeat."""
-        return await _run(self._writer, work, *args, **kwargs)
+        return await self._run(self._writer, work, *args, **kwargs)
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One transaction that only looks."""
-        return await _run(self._reader, work, *args, **kwargs)
+        return await self._run(self._reader, work, *args, **kwargs)
+
+    async def _run(self, engine: AsyncEngine, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception(_passes),
+                stop=stop_after_delay(self._patience),
+                wait=wait_random_exponential(multiplier=0.02, max=0.5),
+                reraise=True,
+            ):
+                with attempt:
+                    async with engine.begin() as tx:
+                        return await work(tx, *args, **kwargs)
+        except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
+            if not _is_away(error):
+                raise
+            raise Unavailable("The database does not answer now; please try again in a moment.") from error
+        raise AssertionError("a retry ends with a result or an error")
 
     async def close(self) -> None:
         await self._writer.dispose()
@@ -73,36 +94,26 @@ def read_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-async def _run(engine: AsyncEngine, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    try:
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(_passes),
-            stop=stop_after_delay(PATIENCE),
-            wait=wait_random_exponential(multiplier=0.02, max=0.5),
-            reraise=True,
-        ):
-            with attempt:
-                async with engine.begin() as tx:
-                    return await work(tx, *args, **kwargs)
-    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-        if _is_fault_of_ours(error):
-            raise
-        raise Unavailable("The database does not answer now; please try again in a moment.") from error
-    raise AssertionError("a retry ends with a result or an error")
-
-
 def _passes(error: BaseException) -> bool:
     """Whether a lost connection, a restart or a deadlock may be over when the work is tried again."""
-    if isinstance(error, exc.DBAPIError):
-        state = getattr(error.orig, "sqlstate", None)
-        return error.connection_invalidated or (
-            state.startswith(_GONE) if state else isinstance(error, exc.InterfaceError)
-        )
-    return isinstance(error, OSError) or getattr(error, "sqlstate", "").startswith(_GONE)
+    if not isinstance(error, exc.DBAPIError):
+        return isinstance(error, OSError)
+    state = _state(error)
+    return error.connection_invalidated or (
+        state.startswith(_PASSES) if state else isinstance(error, exc.InterfaceError)
+    )
 
 
-def _is_fault_of_ours(error: Exception) -> bool:
-    return isinstance(error, (exc.IntegrityError, exc.ProgrammingError, exc.DataError))
+def _is_away(error: BaseException) -> bool:
+    """Whether it is the database that fails, and not a statement of ours that is wrong."""
+    if not isinstance(error, exc.DBAPIError) or _passes(error):
+        return True
+    state = _state(error)
+    return state.startswith(_LASTS) if state else isinstance(error, exc.OperationalError)
+
+
+def _state(error: exc.DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 def _sqlite(url: URL, connections: int) -> AsyncEngine:
@@ -130,5 +141,5 @@ def _begin(tx: Connection, statement: str) -> None:
 def _postgresql(url: URL) -> AsyncEngine:
     options: dict[str, Any] = {"server_settings": _SERVER, "timeout": 5, "command_timeout": 15}
     return create_async_engine(
-        url, pool_size=10, max_overflow=10, pool_timeout=5, pool_pre_ping=True, connect_args=options
+        url, pool_size=10, max_overflow=10, pool_timeout=10, pool_pre_ping=True, connect_args=options
     )

@@ -63,7 +63,10 @@ async def append(
     turn: int | None = None,
     attachments: tuple[Attachment, ...] = (),
 ) -> int | None:
-    """Writes the next line of a locked session's log; returns its number, None where the key is known."""
+    """Writes the next line of a locked session's log; returns its number, None where the key is known.
+
+    The caller's own change of the session brings ``last_seq`` after it.
+    """
     seq = int(row.last_seq) + 1
     leaves = sender is not Sender.CUSTOMER
     fresh = await insert_once(
@@ -82,11 +85,7 @@ async def append(
         delivery=QUEUED if leaves else None,
         next_at=from_now() if leaves else None,
     )
-    if not fresh:
-        return None
-    counters = {"last_seq": seq} if leaves else {"last_seq": seq, "asked_seq": seq}
-    await tx.execute(change(row.id, active_at=at, **counters))
-    return seq
+    return seq if fresh else None
 
 
 async def line_of(tx: AsyncConnection, session: SessionId, sender: Sender, key: str) -> int:

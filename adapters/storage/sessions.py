@@ -86,14 +86,13 @@ async def _create(
 
 async def accept(tx: AsyncConnection, session: SessionId, message: Message) -> Accepted:
     row = await locked(tx, session)
-    said = Reply(text=message.text)
-    seq = await append(
-        tx, row, Sender.CUSTOMER, said, message.at, key=message.key, attachments=message.attachments
-    )
-    duplicate = seq is None
+    said, key, at = Reply(text=message.text), message.key, message.at
+    seq = await append(tx, row, Sender.CUSTOMER, said, at, key=key, attachments=message.attachments)
     if seq is None:
-        seq = await line_of(tx, session, Sender.CUSTOMER, message.key)
-    return Accepted(session=session, seq=seq, customer=row.customer, duplicate=duplicate)
+        seq = await line_of(tx, session, Sender.CUSTOMER, key)
+        return Accepted(session=session, seq=seq, customer=row.customer, duplicate=True)
+    await tx.execute(change(session, last_seq=seq, asked_seq=seq, active_at=at))
+    return Accepted(session=session, seq=seq, customer=row.customer)
 
 
 async def say(
@@ -103,27 +102,24 @@ async def say(
     if row.owner != Owner.HUMAN:
         raise BadRequest("Take the conversation over before you answer.")
     seq = await append(tx, row, Sender.AGENT, said, at, key=key)
-    return await line_of(tx, session, Sender.AGENT, key) if seq is None else seq
+    if seq is None:
+        return await line_of(tx, session, Sender.AGENT, key)
+    await tx.execute(change(session, last_seq=seq, active_at=at))
+    await tx.execute(note(session, at, agent, "said", seq=seq))
+    return seq
 
 
 async def claim(tx: AsyncConnection, session: SessionId, holder: str, lease: timedelta) -> Claimed | None:
     """``holder`` is new with each call: a claim whose answer got lost is recognised by it."""
     row = await locked(tx, session)
     if row.held and row.holder == holder:
-        return await _claimed(tx, row, Ticket(session, row.epoch, row.asked_seq))
+        return await _claimed(tx, row, row.epoch, Owner(row.owner))
     if row.held or row.asked_seq == row.done_seq:
         return None
-    await tx.execute(
-        change(
-            session,
-            epoch=row.epoch + 1,
-            holder=holder,
-            lease_until=from_now(lease),
-            owner=Owner.BOT if row.owner == Owner.CLOSED else row.owner,
-        )
-    )
-    row = await locked(tx, session)
-    return await _claimed(tx, row, Ticket(session, row.epoch, row.asked_seq))
+    owner = Owner.BOT if row.owner == Owner.CLOSED else Owner(row.owner)
+    mine = {"epoch": row.epoch + 1, "holder": holder, "lease_until": from_now(lease)}
+    await tx.execute(change(session, owner=owner, **mine))
+    return await _claimed(tx, row, row.epoch + 1, owner)
 
 
 async def reclaim(tx: AsyncConnection, ticket: Ticket, lease: timedelta) -> Claimed | None:
@@ -131,22 +127,22 @@ async def reclaim(tx: AsyncConnection, ticket: Ticket, lease: timedelta) -> Clai
     if row.epoch != ticket.epoch:
         return None
     await tx.execute(change(ticket.session, lease_until=from_now(lease)))
-    return await _claimed(tx, row, Ticket(ticket.session, row.epoch, row.asked_seq))
+    return await _claimed(tx, row, row.epoch, Owner(row.owner))
 
 
-async def _claimed(tx: AsyncConnection, row: SessionRow, ticket: Ticket) -> Claimed:
+async def _claimed(tx: AsyncConnection, row: SessionRow, epoch: int, owner: Owner) -> Claimed:
     unanswered = (
         messages.c.session == row.id,
         messages.c.sender == Sender.CUSTOMER,
         messages.c.seq > row.done_seq,
-        messages.c.seq <= ticket.upto,
+        messages.c.seq <= row.asked_seq,
     )
     lines = await tx.execute(select(messages).where(*unanswered).order_by(messages.c.seq))
     return Claimed(
-        ticket=ticket,
+        ticket=Ticket(SessionId(row.id), epoch, row.asked_seq),
         address=address_of(row),
         customer=row.customer,
-        owner=Owner(row.owner),
+        owner=owner,
         handoff=row.handoff,
         turns=row.turns,
         version=row.version,

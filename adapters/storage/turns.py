@@ -26,8 +26,9 @@ async def commit(tx: AsyncConnection, ticket: Ticket, draft: Draft, final: bool,
         raise Superseded
     version = int(row.version) + 1
     await _keep_turn(tx, row, ticket, draft, version, at)
+    last = row.last_seq
     if draft.reply:
-        await append(tx, row, Sender.BOT, draft.reply, at, turn=draft.turn.turn)
+        last = await append(tx, row, Sender.BOT, draft.reply, at, turn=draft.turn.turn)
     if draft.effect:
         await _keep_effect(tx, draft.effect, at)
     if draft.seen:
@@ -38,6 +39,7 @@ async def commit(tx: AsyncConnection, ticket: Ticket, draft: Draft, final: bool,
     await tx.execute(
         change(
             ticket.session,
+            last_seq=last,
             done_seq=ticket.upto,
             turns=draft.turn.turn,
             version=version,
@@ -139,13 +141,15 @@ async def settle_effect(
     if session.owner == Owner.HUMAN:
         reply = None
     await _rewrite_turn(tx, effect, action, reply)
+    last = None
     if reply:
         once = f"{id}.{claimed.epoch}"
-        await append(tx, session, Sender.BOT, reply, at, key=once, turn=effect.turn)
-    await tx.execute(change(effect.session, version=session.version + 1))
+        last = await append(tx, session, Sender.BOT, reply, at, key=once, turn=effect.turn)
+    changed: dict[str, object] = {"version": session.version + 1, "last_seq": last or session.last_seq}
     if handoff and session.owner == Owner.BOT:
-        await tx.execute(change(effect.session, owner=Owner.WAITING, handoff=handoff))
+        changed |= {"owner": Owner.WAITING, "handoff": handoff}
         await tx.execute(note(session.id, at, "bot", "owner", before=session.owner, after=Owner.WAITING))
+    await tx.execute(change(effect.session, **changed))
     await _rewrite_effect(tx, row, action, again_in)
     detail = {"effect": id, "status": action.status, "again": again_in is not None}
     await tx.execute(note(effect.session, at, "bot", "performed", **detail))
