@@ -12,9 +12,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text
 
+from adapters.database import Database
 from adapters.storage import migrate
 from adapters.storage.durability import file_system
-from adapters.storage.engine import Database
 from adapters.storage.sql import SqlStore
 from adapters.storage.tables import audit, metadata, picture_keys
 from bot.domain.errors import BadSettings, Unavailable
