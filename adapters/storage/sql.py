@@ -8,7 +8,7 @@ from adapters.storage import durability, reads, replies, sessions, turns
 from bot.domain.errors import NotFound
 from bot.domain.message import Accepted, Address, Entry, Message, Reply
 from bot.domain.ports import Claimed, ClaimedEffect, Clock, Ids, Outgoing, Ticket
-from bot.domain.session import Action, Draft, Exchange, Turn
+from bot.domain.session import Action, Draft, Exchange, Handoff, Turn
 from bot.domain.vocabulary import ActionId, CustomerId, SessionId
 
 
@@ -66,8 +66,9 @@ class SqlStore:
         reply: Reply | None,
         *,
         again_in: timedelta | None = None,
+        handoff: Handoff | None = None,
     ) -> None:
-        await self._db.write(turns.settle_effect, claimed, action, reply, again_in, self._clock())
+        await self._db.write(turns.settle_effect, claimed, action, reply, again_in, handoff, self._clock())
 
     async def due_effects(self, limit: int) -> Sequence[ActionId]:
         return await self._db.read(turns.due_effects, limit)
@@ -115,6 +116,9 @@ class SqlStore:
 
     async def version(self, session: SessionId) -> int:
         return await self._db.read(reads.version, session)
+
+    async def last_seq(self, session: SessionId) -> int:
+        return await self._db.read(reads.last_seq, session)
 
     async def turn_of(self, session: SessionId, seq: int) -> Turn | None:
         return await self._db.read(reads.turn_of, session, seq)

@@ -11,7 +11,7 @@ from adapters.storage.rows import SessionRow, append, change, locked, note
 from adapters.storage.tables import effects, messages, picture_keys, turns
 from bot.domain.message import Reply, Sender
 from bot.domain.ports import ClaimedEffect, Fenced, Superseded, Ticket
-from bot.domain.session import Action, Draft, Effect, Owner, Turn
+from bot.domain.session import Action, Draft, Effect, Handoff, Owner, Turn
 from bot.domain.vocabulary import ActionId
 
 PENDING = "pending"
@@ -126,6 +126,7 @@ async def settle_effect(
     action: Action,
     reply: Reply | None,
     again_in: timedelta | None,
+    handoff: Handoff | None,
     at: datetime,
 ) -> None:
     effect, id = claimed.effect, claimed.effect.proposal.id
@@ -142,6 +143,9 @@ async def settle_effect(
         once = f"{id}.{claimed.epoch}"
         await append(tx, session, Sender.BOT, reply, at, key=once, turn=effect.turn)
     await tx.execute(change(effect.session, version=session.version + 1))
+    if handoff and session.owner == Owner.BOT:
+        await tx.execute(change(effect.session, owner=Owner.WAITING, handoff=handoff))
+        await tx.execute(note(session.id, at, "bot", "owner", before=session.owner, after=Owner.WAITING))
     await _rewrite_effect(tx, row, action, again_in)
     detail = {"effect": id, "status": action.status, "again": again_in is not None}
     await tx.execute(note(effect.session, at, "bot", "performed", **detail))

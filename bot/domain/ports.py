@@ -1,6 +1,6 @@
 """Every extension point, on one page. An adapter stands behind each."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -177,7 +177,9 @@ class Store(Protocol):
         """Whether the session exists, and whose it is."""
         ...
 
-    async def version(self, session: SessionId) -> int: ...
+    async def last_seq(self, session: SessionId) -> int:
+        """The last line of the session's log; 0 for an empty or unknown one."""
+        ...
 
     async def turn_of(self, session: SessionId, seq: int) -> Turn | None:
         """The turn that answered the message ``seq``."""
@@ -214,11 +216,11 @@ class SessionCache(Protocol):
         """A hint to the workers; it may be lost or doubled."""
         ...
 
-    def wakeups(self) -> AsyncIterator[SessionId]: ...
+    def wakeups(self) -> AsyncGenerator[SessionId, None]: ...
 
     async def announce(self, session: SessionId, live: Live) -> None: ...
 
-    def watch(self, session: SessionId) -> AsyncIterator[Live]:
+    def watch(self, session: SessionId) -> AsyncGenerator[Live, None]:
         """What is announced from now on. Misses what falls into an outage: the log has it.
 
         An ``entry`` without ``seq`` says "look into the log": first, once the watch has begun, and whenever
@@ -245,6 +247,10 @@ class MediaStore(Protocol):
     """Pictures: the original, under a key of its own, until its turn ends; the masked copy after it."""
 
     async def keep(self, picture: Picture, uploader: str) -> None: ...
+
+    async def has(self, id: PictureId) -> bool:
+        """Whether the picture was kept, as original or as masked copy."""
+        ...
 
     async def load(self, id: PictureId) -> Picture:
         """The original. Raises NotFound, also after its turn."""

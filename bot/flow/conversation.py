@@ -54,9 +54,7 @@ class ConversationManager:
         meant = self._understand(messages, seen, session, records)
         evidence = compare(seen.readings, records)
         if session.owner is Owner.BOT:
-            decided = await self._decision.decide(
-                meant, seen.readings, evidence, records, session, self._clock()
-            )
+            decided = await self._decision.decide(meant, seen, evidence, records, session, self._clock())
         else:
             decided = self._decision.aside(session.owner, meant)  # a person has it, or is awaited
         draft = drafted(claim, seen, meant, evidence, decided, now=self._clock(), began=began)

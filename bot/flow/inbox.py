@@ -22,18 +22,19 @@ class Inbox:
     def __init__(self, store: Store, cache: SessionCache, clock: Clock, holder: str) -> None:
         self._store, self._cache, self._clock, self._holder = store, cache, clock, holder
 
-    async def open(
+    async def receive(
         self, message: Message, customer: CustomerId | None, session: SessionId | None = None
-    ) -> SessionId:
-        """The session that a message belongs to. Raises SessionOfAnotherCustomer."""
-        return await self._store.open(message.address, customer, session)
+    ) -> Accepted:
+        """Keeps a message in its session, then wakes a worker. ``customer`` is taken as verified.
 
-    async def accept(self, session: SessionId, message: Message) -> Accepted:
-        """Keeps the message, then wakes a worker. Raises TextTooLong, BadText, Unavailable: nothing kept."""
+        Raises TextTooLong, BadText, SessionOfAnotherCustomer, Unavailable: then nothing is kept.
+        """
         check_text(message.text)
+        session = await self._store.open(message.address, customer, session)
         accepted = await self._store.accept(session, message)
         if not accepted.duplicate:
             await self._cache.wake(session)
+            await self._cache.announce(session, Live("entry", accepted.seq))
         return accepted
 
     async def claim(self, session: SessionId) -> "Claim | None":
@@ -51,6 +52,8 @@ class Inbox:
         version = await self._store.commit(claim.claimed.ticket, draft, final=final)
         exchanges = (*claim.session.dialogue.exchanges, draft.exchange)
         await self._cache.remember(claim.session.id, version, Dialogue.of(exchanges, self._clock()))
+        if draft.owner is Owner.WAITING:
+            await self._cache.announce(claim.session.id, Live("waiting"))
 
     async def uploading(self, session: SessionId) -> bool:
         """Whether a picture for this session is on its way."""

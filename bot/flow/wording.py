@@ -118,21 +118,19 @@ class Wording:
 
     def partial(self, time: PartialTime, language: Language) -> str:
         """As much of a time as is known."""
-        if time.year:
-            day = _day(date(time.year, time.month, time.day), language)
-        else:
-            day = _day_of_year(time, language)
+        whole = date(time.year, time.month, time.day) if time.year else None
+        day = _day(whole, language) if whole else _day_of_year(time, language)
         return day if time.hour is None else f"{day} {time.hour:02}:{time.minute:02}"
 
-    def is_quick(self, key: str, text: str) -> bool:
-        """Whether a text is one of the buttons of a shared reply, in any language or script."""
+    def is_button(self, text: str, key: str, place: int) -> bool:
+        """Whether a text is this button of a shared reply, in any language or script."""
         said = text.strip()
-        return any(
-            said in (quick, _script(quick, Language.ZH_HANT))
+        labels = [
+            phrase.quick[place]
             for (scope, name, _), phrase in self._book.items()
             if (scope, name) == (SHARED, key)
-            for quick in phrase.quick
-        )
+        ]
+        return said in labels or said in [_script(label, Language.ZH_HANT) for label in labels]
 
     def _find(self, scope: str, key: str, language: Language) -> Phrase:
         written = "en" if language is Language.EN else "zh"

@@ -19,7 +19,8 @@ async def track(ask: Ask) -> Outcome:
             if len(travelling) == 1:
                 return _whereabouts(ask, travelling[0])
             sent: list[Order] = travelling or [o for o in orders if o.shipment] or list(orders)
-            return ask.choose(sorted(sent, key=lambda o: o.ordered_at, reverse=True))
+            latest_first = sorted(sent, key=lambda o: o.ordered_at, reverse=True)
+            return ask.choose(latest_first)
         case One(order):
             return _whereabouts(ask, order)
 
