@@ -39,8 +39,9 @@ _SERVER = {
 class Database:
     """Runs transactions. SQLite has one writer at a time: there writers queue up for one connection."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float = PATIENCE) -> None:
         self.url = read_url(url)
+        self._patience = patience
         self.dialect = self.url.get_backend_name()
         if self.dialect == "sqlite":
             self._writer = _sqlite(self.url, connections=1)
@@ -51,11 +52,28 @@ class Database:
 
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One transaction that changes something. ``work`` may run again: it must be safe to repeat."""
-        return await _run(self._writer, work, *args, **kwargs)
+        return await self._run(self._writer, work, *args, **kwargs)
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One transaction that only looks, at one state of the database."""
-        return await _run(self._reader, work, *args, **kwargs)
+        return await self._run(self._reader, work, *args, **kwargs)
+
+    async def _run(self, engine: AsyncEngine, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception(_passes),
+                stop=stop_after_delay(self._patience),
+                wait=wait_random_exponential(multiplier=0.02, max=0.5),
+                reraise=True,
+            ):
+                with attempt:
+                    async with engine.begin() as tx:
+                        return await work(tx, *args, **kwargs)
+        except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
+            if _is_fault_of_ours(error):
+                raise
+            raise Unavailable("The database does not answer now; please try again in a moment.") from error
+        raise AssertionError("a retry ends with a result or an error")
 
     async def close(self) -> None:
         await self._writer.dispose()
@@ -72,24 +90,6 @@ def read_url(url: str) -> URL:
     if driver == "sqlite+aiosqlite" and parsed.database in (None, "", ":memory:"):
         raise BadSettings("SQLite needs a file: sqlite:////path/to/file.db")
     return parsed.set(drivername=driver)
-
-
-async def _run(engine: AsyncEngine, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    try:
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(_passes),
-            stop=stop_after_delay(PATIENCE),
-            wait=wait_random_exponential(multiplier=0.02, max=0.5),
-            reraise=True,
-        ):
-            with attempt:
-                async with engine.begin() as tx:
-                    return await work(tx, *args, **kwargs)
-    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-        if _is_fault_of_ours(error):
-            raise
-        raise Unavailable("The database does not answer now; please try again in a moment.") from error
-    raise AssertionError("a retry ends with a result or an error")
 
 
 def _passes(error: BaseException) -> bool:

@@ -22,21 +22,13 @@ class History:
     steps: str
     version_table: str = "alembic_version"
 
-    async def upgrade(self, url: str) -> None:
+    async def upgrade(self, database: Database) -> None:
         """To the newest version, all or nothing. Any number of processes may do it at once."""
-        database = Database(url)
-        try:
-            await database.write(self._upgrade)
-        finally:
-            await database.close()
+        await database.write(self._upgrade)
 
-    async def is_current(self, url: str) -> bool:
+    async def is_current(self, database: Database) -> bool:
         """Whether the database is at the newest version; an empty one is not."""
-        database = Database(url)
-        try:
-            return await database.read(self._is_current)
-        finally:
-            await database.close()
+        return await database.read(self._is_current)
 
     async def _upgrade(self, tx: AsyncConnection) -> None:
         if tx.dialect.name == "postgresql":  # SQLite holds the only lock since BEGIN IMMEDIATE

@@ -72,8 +72,8 @@ async def open_app(settings: Settings, *, migrated: bool = False) -> AsyncIterat
     Raises BadSettings, Unavailable.
     """
     from adapters.channels.web import WebChannel
+    from adapters.database import Database
     from adapters.pictures.safe import SafePictures
-    from adapters.storage.engine import Database
     from adapters.storage.media import FileMedia
     from adapters.storage.sql import SqlStore
 

@@ -10,8 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from PIL import Image
 
-from adapters.database import Database
-from adapters.orders import migrate
 from adapters.orders.demo.screenshots import Screenshot, records_of, screenshots
 from adapters.orders.demo.shop import demo_shop, months_later
 from adapters.orders.file import OrderFile, dump, parse
@@ -122,15 +120,13 @@ def test_orders_add_up(shop: OrderFile) -> None:
 
 async def test_it_loads_and_shows(shop: OrderFile, now: datetime, tmp_path: Path) -> None:
     assert isinstance(now.tzinfo, ZoneInfo)
-    url = f"sqlite:///{tmp_path}/orders.db"
-    await migrate.upgrade(url)
-    database = Database(url)
-    orders = SqlOrders(database, now.tzinfo, lambda: now)
+    orders = SqlOrders(f"sqlite:///{tmp_path}/orders.db", now.tzinfo, lambda: now)
+    await orders.migrate()
     await orders.load(shop)
     loaded = await orders.records(shop.customers[0].id)
     assert set(loaded.all()) == set(records_of(shop, shop.customers[0].id).all())
     assert await orders.products() == tuple(sorted(shop.products, key=lambda p: p.sku))
-    await database.close()
+    await orders.close()
 
 
 # screenshots

@@ -38,7 +38,9 @@ async def user_of(folder: Path) -> Process:
 
 
 async def leave(user: Process) -> None:
-    await user.communicate()
+    assert user.stdin is not None
+    user.stdin.close()
+    assert await user.wait() == 0
 
 
 async def pid_of(url: str) -> int:

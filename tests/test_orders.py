@@ -1,5 +1,6 @@
 """The SQL order store over SQLite and over PostgreSQL."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +15,6 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from adapters.database import Database
-from adapters.orders import migrate
 from adapters.orders.file import parse
 from adapters.orders.sql import SqlOrders
 from adapters.orders.tables import VERSION_TABLE, metadata
@@ -28,6 +28,12 @@ async def load(orders: SqlOrders, file: dict[str, Any]) -> None:
     await orders.load(parse(json.dumps(file).encode(), ZONE))
 
 
+async def upgrade(url: str) -> None:
+    orders = SqlOrders(url, ZONE, lambda: NOW)
+    await orders.migrate()
+    await orders.close()
+
+
 def differences(connection: Connection) -> object:
     options = {"compare_type": True, "version_table": VERSION_TABLE}
     return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
@@ -37,19 +43,16 @@ class SqlContract(OrdersContract):
     """What holds of SQL only. ``url`` is an empty database."""
 
     @pytest.fixture
-    async def database(self, url: str) -> AsyncIterator[Database]:
-        database = Database(url)
-        yield database
-        await database.close()
-
-    @pytest.fixture
-    async def orders(self, database: Database) -> SqlOrders:
-        orders = SqlOrders(database, ZONE, lambda: NOW)
+    async def orders(self, url: str) -> AsyncIterator[SqlOrders]:
+        orders = SqlOrders(url, ZONE, lambda: NOW)
         await load(orders, SHOP)
-        return orders
+        yield orders
+        await orders.close()
 
-    async def test_migrations_lead_to_the_tables(self, database: Database) -> None:
+    async def test_migrations_lead_to_the_tables(self, url: str) -> None:
+        database = Database(url)
         assert await database.read(lambda tx: tx.run_sync(differences)) == []
+        await database.close()
 
     async def test_loading_again_changes_nothing(self, orders: SqlOrders) -> None:
         before = await orders.records(ANN)
@@ -175,7 +178,7 @@ COUPON = ("title", "discount", "min_spend", "currency", "status")
 @pytest.fixture(scope="module")
 async def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("migrated") / "orders.db"
-    await migrate.upgrade(f"sqlite:///{file}")
+    await upgrade(f"sqlite:///{file}")
     return file
 
 
@@ -195,7 +198,7 @@ class TestSqlite(SqlContract):
 class TestPostgresql(SqlContract):
     @pytest.fixture
     async def url(self, server: str) -> str:
-        await migrate.upgrade(server)
+        await upgrade(server)
         database = Database(server)
         await database.write(lambda tx: tx.execute(text(f"TRUNCATE {', '.join(metadata.tables)}")))
         await database.close()
@@ -203,21 +206,20 @@ class TestPostgresql(SqlContract):
 
 
 async def test_an_old_database_is_told_from_a_new_one(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/new/orders.db"
-    assert not await migrate.is_current(url)
-    await migrate.upgrade(url)
-    await migrate.upgrade(url)
-    assert await migrate.is_current(url)
+    orders = SqlOrders(f"sqlite:///{tmp_path}/new/orders.db", ZONE, lambda: NOW)
+    assert not await orders.is_current()
+    await asyncio.gather(*(orders.migrate() for _ in range(3)))
+    assert await orders.is_current()
+    await orders.close()
 
 
 async def test_a_key_is_remembered_over_a_restart(migrated: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{shutil.copy(migrated, tmp_path)}"
     for now in (NOW, NOW + timedelta(days=1)):
-        database = Database(url)
-        orders = SqlOrders(database, ZONE, partial(datetime.fromtimestamp, now.timestamp(), ZONE))
+        orders = SqlOrders(url, ZONE, partial(datetime.fromtimestamp, now.timestamp(), ZONE))
         if now == NOW:
             await load(orders, SHOP)
         assert await orders.perform(ANN, refund("30.00"), ActionId("k1")) == DONE
         requested = [r.requested_at for r in (await orders.records(ANN)).refunds if r.status == "requested"]
-        await database.close()
+        await orders.close()
         assert requested == [NOW]

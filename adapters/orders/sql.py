@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.database import Database
+from adapters.migrations import History
 from adapters.orders import tables
 from adapters.orders.actions import perform
 from adapters.orders.delivery import with_delivery_time
@@ -30,6 +31,8 @@ from bot.domain.records import (
 )
 from bot.domain.session import Action
 from bot.domain.vocabulary import ActionId, CustomerId
+
+_HISTORY = History("adapters.orders:migrations", tables.VERSION_TABLE)
 
 _M = TypeVar("_M", bound=Model)
 
@@ -74,10 +77,21 @@ _MY_IDENTITIES = sa.select(tables.identities.c.channel, tables.identities.c.user
 class SqlOrders:
     """``OrderSystem`` in SQLite or PostgreSQL; ``zone`` is the shop's. Every verb raises Unavailable."""
 
-    def __init__(self, database: Database, zone: ZoneInfo, clock: Clock) -> None:
-        self._db = database
+    def __init__(self, url: str, zone: ZoneInfo, clock: Clock) -> None:
+        self._db = Database(url)
         self._zone = zone
         self._clock = clock
+
+    async def migrate(self) -> None:
+        """Brings the database up to date; makes it where there is none."""
+        await _HISTORY.upgrade(self._db)
+
+    async def is_current(self) -> bool:
+        """Whether no migration is missing."""
+        return await _HISTORY.is_current(self._db)
+
+    async def close(self) -> None:
+        await self._db.close()
 
     async def ping(self) -> None:
         await self._db.read(lambda tx: tx.execute(sa.select(1)))

@@ -149,14 +149,15 @@ class EmbeddedValkey:
     def _stop(self) -> None:
         """Ends the server and waits until it has let go of the folder."""
         self._ask(b"SHUTDOWN")
-        if self._process is not None:
-            self._process.wait(_PATIENCE)
         end = time.monotonic() + _PATIENCE
         with (self._folder / "server.lock").open("ab") as lock:
             while not _locked(lock):
                 if time.monotonic() > end:
-                    raise Unavailable(f"The embedded Valkey does not stop: {self._last_words()}")
+                    log.warning("the embedded valkey in %s does not stop", self._folder)
+                    return
                 time.sleep(0.005)
+        if self._process is not None:
+            self._process.wait()
 
     def _answers(self) -> bool:
         """Also no while it still replays its AOF."""
