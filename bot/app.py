@@ -251,12 +251,11 @@ class DemoShop:
 async def load_demo_shop(settings: Settings, folder: Path) -> DemoShop:
     """Puts the demo shop's records, as of today, into the order store, and its screenshots into a folder."""
     from adapters.orders.demo.screenshots import screenshots
-    from adapters.orders.demo.shop import demo_shop
+    from adapters.orders.demo.shop import open_demo_shop
 
     now = settings.clock()()
-    shop = demo_shop(now)
     async with opened_orders(settings) as orders:
-        await orders.load(shop)
+        shop = await open_demo_shop(orders, now)
     samples = await asyncio.to_thread(screenshots, shop, now)
     await asyncio.to_thread(_write_samples, folder, samples)
     return DemoShop(folder, samples)

@@ -1,6 +1,6 @@
 """The demo shop: records that follow the clock, and pictures of them."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -11,10 +11,20 @@ import pytest
 from PIL import Image
 
 from adapters.orders.demo.screenshots import Screenshot, records_of, screenshots
-from adapters.orders.demo.shop import demo_shop, months_later
+from adapters.orders.demo.shop import demo_shop, months_later, open_demo_shop
 from adapters.orders.file import OrderFile, dump, parse
 from adapters.orders.sql import SqlOrders
-from bot.domain.vocabulary import CouponStatus, ManagedBy, OrderStatus, RefundStatus, ShipmentStatus
+from bot.domain.records import Records
+from bot.domain.session import Action
+from bot.domain.vocabulary import (
+    ActionId,
+    CouponStatus,
+    CustomerId,
+    ManagedBy,
+    OrderStatus,
+    RefundStatus,
+    ShipmentStatus,
+)
 
 ZONE = ZoneInfo("Asia/Shanghai")
 CLOCKS = [
@@ -118,15 +128,45 @@ def test_orders_add_up(shop: OrderFile) -> None:
         assert charge.charged_at > order.ordered_at
 
 
-async def test_it_loads_and_shows(shop: OrderFile, now: datetime, tmp_path: Path) -> None:
+@pytest.fixture
+async def orders(now: datetime, tmp_path: Path) -> AsyncIterator[SqlOrders]:
     assert isinstance(now.tzinfo, ZoneInfo)
     orders = SqlOrders(f"sqlite:///{tmp_path}/orders.db", now.tzinfo, lambda: now)
     await orders.migrate()
-    await orders.load(shop)
+    yield orders
+    await orders.close()
+
+
+async def test_it_loads_and_shows(orders: SqlOrders, shop: OrderFile, now: datetime) -> None:
+    assert await open_demo_shop(orders, now) == shop
     loaded = await orders.records(shop.customers[0].id)
     assert set(loaded.all()) == set(records_of(shop, shop.customers[0].id).all())
     assert await orders.products() == tuple(sorted(shop.products, key=lambda p: p.sku))
-    await orders.close()
+
+
+async def test_what_was_done_today_stays(orders: SqlOrders, now: datetime) -> None:
+    await open_demo_shop(orders, now)
+    stop = Action(name="stop_auto_renewal", target="SUB-1001", status="pending")
+    assert (await orders.perform(CustomerId("C-1001"), stop, ActionId("k"))).status == "done"
+    await open_demo_shop(orders, now)
+    assert (await orders.show("SUB-1001"))["auto_renewal"] is False
+
+
+async def test_another_day_begins_afresh(orders: SqlOrders, now: datetime) -> None:
+    """The dates move, and with them the numbers: yesterday's shop would double everything."""
+    await open_demo_shop(orders, now)
+    bag = CustomerId("C-1002")
+    refund = Action(
+        name="request_refund", target=latest(await orders.records(bag)), status="pending", amount="219.00"
+    )
+    assert (await orders.perform(bag, refund, ActionId("k"))).status == "done"
+    tomorrow = await open_demo_shop(orders, now + timedelta(days=1))
+    for customer in tomorrow.customers:
+        assert set((await orders.records(customer.id)).all()) == set(records_of(tomorrow, customer.id).all())
+
+
+def latest(records: Records) -> str:
+    return max(records.charges, key=lambda c: c.charged_at).charge_no
 
 
 # screenshots

@@ -19,8 +19,13 @@ _T = TypeVar("_T")
 _Owners = dict[str, str]
 
 
-async def load(tx: AsyncConnection, file: OrderFile) -> None:
-    """Raises BadOrderFile where a record refers to what is neither in the file nor in the store."""
+async def load(tx: AsyncConnection, file: OrderFile, afresh: bool = False) -> None:
+    """Raises BadOrderFile where a record refers to what is neither in the file nor in the store.
+
+    ``afresh``: whatever the file's customers had before goes first.
+    """
+    if afresh:
+        await _forget(tx, [customer.id for customer in file.customers])
     refuse(await _dangling(tx, file))
     refuse(await _taken_identities(tx, file))
     for section in KEYS:
@@ -34,6 +39,18 @@ def row(record: Any) -> dict[str, Any]:
     if isinstance(record, Order):
         values["tracking_no"] = record.shipment.tracking_no if record.shipment else None
     return values
+
+
+async def _forget(tx: AsyncConnection, customers: list[str]) -> None:
+    """Removes these customers' records, but not the customers."""
+    charge, order = tables.charges.c, tables.orders.c
+    for some in _slices(customers):
+        charges = sa.select(charge.charge_no).where(charge.customer.in_(some))
+        orders = sa.select(order.order_no).where(order.customer.in_(some))
+        await tx.execute(tables.refunds.delete().where(tables.refunds.c.charge_no.in_(charges)))
+        await tx.execute(tables.invoices.delete().where(tables.invoices.c.order_no.in_(orders)))
+        for table in (tables.coupons, tables.charges, tables.subscriptions, tables.orders):
+            await tx.execute(table.delete().where(table.c.customer.in_(some)))
 
 
 async def _upsert(tx: AsyncConnection, table: sa.Table, rows: list[dict[str, Any]]) -> None:

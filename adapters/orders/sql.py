@@ -115,10 +115,13 @@ class SqlOrders:
             return Performed("refused", "unknown")
         return await self._db.write(perform, customer, action, key, self._clock())
 
-    async def load(self, file: OrderFile) -> None:
-        """Takes in an order file, all of it or nothing. Raises BadOrderFile."""
+    async def load(self, file: OrderFile, *, afresh: bool = False) -> None:
+        """Takes in an order file, all of it or nothing. Raises BadOrderFile.
+
+        ``afresh``: whatever the file's customers had before goes first.
+        """
         try:
-            await self._db.write(load, file)
+            await self._db.write(load, file, afresh)
         except IntegrityError as error:
             # the file's own references were checked: one of the store has lost its other end
             raise BadOrderFile(
