@@ -29,13 +29,15 @@ from bot.domain.ports import (
     SessionCache,
     Store,
 )
+from bot.domain.reading import Reading
 from bot.domain.vocabulary import INTENTS, IntentName
 from bot.flow.actions import Actions
 from bot.flow.conversation import ConversationManager
 from bot.flow.decision import Decision
 from bot.flow.inbox import Inbox
 from bot.flow.outbox import Outbox
-from bot.flow.perception import Perception
+from bot.flow.perception import Ladder, Perception
+from bot.flow.privacy import mask_reading
 from bot.flow.understanding import Understanding
 from bot.flow.wording import SHARED, Wording, load_book
 from bot.settings import PREFIX, Settings, explain
@@ -66,10 +68,12 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, migrated: bool = False) -> AsyncIterator[App]:
+async def open_app(
+    settings: Settings, *, migrated: bool = False, readers: Sequence[ScreenReader] = ()
+) -> AsyncIterator[App]:
     """Wires the bot and closes it again. ``migrated``: bring the databases up to date first.
 
-    Raises BadSettings, Unavailable.
+    ``readers``: instead of those that the settings name. Raises BadSettings, Unavailable.
     """
     from adapters.channels.web import WebChannel
     from adapters.database import Database
@@ -96,7 +100,7 @@ async def open_app(settings: Settings, *, migrated: bool = False) -> AsyncIterat
         inbox = Inbox(store, cache, clock, f"{os.uname().nodename}:{os.getpid()}")
         conversation = ConversationManager(
             inbox,
-            Perception(load_readers(settings, clock), media, pictures),
+            Perception(Ladder(readers or load_readers(settings, clock)), media, pictures),
             Understanding(
                 load_classifier(settings),
                 lambda text: wording.is_button(text, "yes_no", 0),
@@ -126,16 +130,55 @@ async def open_app(settings: Settings, *, migrated: bool = False) -> AsyncIterat
 
 @asynccontextmanager
 async def _cache(settings: Settings) -> AsyncIterator[SessionCache]:
-    from adapters.storage.embedded import embedded_valkey
+    """Redis or Valkey where one is named, else a Valkey of our own, started and watched."""
     from adapters.storage.redis import RedisCache
 
     async with AsyncExitStack() as stack:
         url = settings.redis_url
         if url is None:
-            url = await stack.enter_async_context(embedded_valkey(settings.home / "valkey"))
+            url = await stack.enter_async_context(_valkey(settings))
         cache = RedisCache(url)
-        stack.push_async_callback(cache.aclose)
+        stack.push_async_callback(cache.close)
         yield cache
+
+
+@asynccontextmanager
+async def _valkey(settings: Settings) -> AsyncIterator[str]:
+    from adapters.storage.embedded import EmbeddedValkey
+
+    async with EmbeddedValkey(settings.home / "valkey") as valkey:
+        watching = asyncio.create_task(valkey.watch())
+        try:
+            yield valkey.url
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRoom:
+    """Reads pictures without keeping anything: no store, no cache."""
+
+    pictures: PictureTool
+    ladder: Ladder
+
+    async def read(self, data: bytes, *, reveal: bool) -> Reading:
+        """Personal data is masked unless it is to be revealed. Raises what ``PictureTool.check`` raises."""
+        picture = await self.pictures.check(data)
+        seen = await self.ladder.read([picture], "", None)
+        return seen.readings[0] if reveal else mask_reading(seen.readings[0])
+
+
+@asynccontextmanager
+async def open_reading_room(settings: Settings) -> AsyncIterator[ReadingRoom]:
+    """The readers that are configured, and the safe opening of pictures."""
+    from adapters.pictures.safe import SafePictures
+
+    pictures = SafePictures(new_id)
+    try:
+        yield ReadingRoom(pictures, Ladder(load_readers(settings, settings.clock())))
+    finally:
+        await pictures.aclose()
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from bot.domain.errors import BrokenPicture, NotFound, ReaderDown, Unavailable
 from bot.domain.message import Attachment
 from bot.domain.reading import Box, Fact, Hint, Picture, Reading, Seen
 from bot.domain.vocabulary import FactName, PictureId
-from bot.flow.perception import Perception
+from bot.flow.perception import Ladder, Perception
 
 
 class Media:
@@ -98,7 +98,7 @@ def attachments(*ids: str) -> list[Attachment]:
 
 async def test_the_first_reader_that_answers_is_the_one() -> None:
     best, next_one = sees("vl", fact("amount", "88.00")), sees("ocr")
-    perception = Perception([best, next_one], Media("a", "b"), Pictures())
+    perception = Perception(Ladder([best, next_one]), Media("a", "b"), Pictures())
     seen = await perception.perceive(attachments("a", "b"), "这是什么钱", "请发截图")
     assert [reading.reader for reading in seen.readings] == ["vl", "vl"]
     assert best.asked == [(2, "这是什么钱", "请发截图")]
@@ -114,7 +114,7 @@ async def test_a_reader_that_does_not_answer_is_followed_by_the_next() -> None:
         Reader("short", lambda pictures: Seen(())),
         sees("ocr", fact("amount", "88.00")),
     ]
-    seen = await Perception(ladder, Media("a"), Pictures(), deadline=0.05).perceive(
+    seen = await Perception(Ladder(ladder, deadline=0.05), Media("a"), Pictures()).perceive(
         attachments("a"), "", None
     )
     assert seen.readings[0].reader == "ocr"
@@ -122,7 +122,7 @@ async def test_a_reader_that_does_not_answer_is_followed_by_the_next() -> None:
 
 async def test_where_nobody_can_read_the_bot_knows_it() -> None:
     media, pictures = Media("a"), Pictures()
-    seen = await Perception([fails("ocr", ReaderDown())], media, pictures).perceive(
+    seen = await Perception(Ladder([fails("ocr", ReaderDown())]), media, pictures).perceive(
         attachments("a"), "", None
     )
     (reading,) = seen.readings
@@ -143,7 +143,7 @@ async def test_personal_data_is_masked_in_the_reading_and_in_the_copy() -> None:
         fact("phone", "13800000001"),
         fact("order_no", "2025120100001", (0, 30, 50, 40)),
     )
-    seen = await Perception([reader], media, pictures).perceive(attachments("a"), "", None)
+    seen = await Perception(Ladder([reader]), media, pictures).perceive(attachments("a"), "", None)
     facts = {f.name: f.value for f in seen.readings[0].facts}
     assert facts == {"amount": "88.00", "phone": "138****0001", "order_no": "2025120100001"}
     ((x0, y0, x1, y1),) = pictures.boxes["a"]
@@ -156,7 +156,9 @@ async def test_personal_data_is_masked_in_the_reading_and_in_the_copy() -> None:
 
 async def test_an_original_that_is_gone_costs_only_its_own_reading() -> None:
     reader = sees("ocr")
-    seen = await Perception([reader], Media("b"), Pictures()).perceive(attachments("a", "b"), "", None)
+    seen = await Perception(Ladder([reader]), Media("b"), Pictures()).perceive(
+        attachments("a", "b"), "", None
+    )
     assert [reading.reader for reading in seen.readings] == ["none", "ocr"]
     assert reader.asked[0][0] == 1
 
@@ -164,11 +166,11 @@ async def test_an_original_that_is_gone_costs_only_its_own_reading() -> None:
 async def test_a_full_disk_does_not_cost_the_answer() -> None:
     media = Media("a")
     media.full = True
-    seen = await Perception([sees("ocr")], media, Pictures()).perceive(attachments("a"), "", None)
+    seen = await Perception(Ladder([sees("ocr")]), media, Pictures()).perceive(attachments("a"), "", None)
     assert seen.readings[0].reader == "ocr"
 
 
 async def test_without_pictures_nobody_is_asked() -> None:
     reader = sees("ocr")
-    assert (await Perception([reader], Media(), Pictures()).perceive([], "在吗", None)).readings == ()
+    assert (await Perception(Ladder([reader]), Media(), Pictures()).perceive([], "在吗", None)).readings == ()
     assert reader.asked == []

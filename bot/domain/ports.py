@@ -1,6 +1,6 @@
 """Every extension point, on one page. An adapter stands behind each."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -216,11 +216,11 @@ class SessionCache(Protocol):
         """A hint to the workers; it may be lost or doubled."""
         ...
 
-    def wakeups(self) -> AsyncGenerator[SessionId, None]: ...
+    def wakeups(self) -> AsyncIterator[SessionId]: ...
 
     async def announce(self, session: SessionId, live: Live) -> None: ...
 
-    def watch(self, session: SessionId) -> AsyncGenerator[Live, None]:
+    def watch(self, session: SessionId) -> AsyncIterator[Live]:
         """What is announced from now on. Misses what falls into an outage: the log has it.
 
         An ``entry`` without ``seq`` says "look into the log": first, once the watch has begun, and whenever

@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import json
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,6 @@ from bot.app import App
 from bot.domain.base import Model
 from bot.domain.errors import BadRequest, SessionOfAnotherCustomer, ShotdeskError
 from bot.domain.message import MAX_PICTURES, Entry, Sender
-from bot.domain.ports import Live
 from bot.domain.vocabulary import CustomerId, PictureId, SessionId
 from bot.doors.errors import TooManyRequests, why
 from bot.doors.sessions import NewMessage, accept
@@ -29,10 +28,8 @@ FRAME_LIMIT = 2 * 1024 * 1024
 MESSAGES = 30
 MESSAGES_PER = timedelta(seconds=10)
 
-LOOKS_AGAIN = 3.0
-ACTIVE = 60.0
 SLOW = 30.0
-"""Seconds. A socket that was active lately looks into the log by itself: news may be lost with Redis."""
+"""Seconds that a client may leave what it is sent unread."""
 
 BAD_SIGNATURE = 4403
 
@@ -98,7 +95,6 @@ class Widget:
         self._session = SessionId("")
         self._customer: CustomerId | None = None
         self._shown = 0
-        self._active_until = 0.0
         self._sending = asyncio.Lock()
 
     async def serve(self) -> None:
@@ -130,7 +126,6 @@ class Widget:
             await self._socket.close(BAD_SIGNATURE)
             return False
         self._shown = min(hello.last_seq, last)
-        self._be_active()
         await self._send(type="hello", session=self._session, last_seq=last)
         return True
 
@@ -159,7 +154,6 @@ class Widget:
         try:
             while True:
                 frame = await self._receive()
-                self._be_active()
                 if isinstance(frame, Said):
                     await self._accept(frame)
                 elif isinstance(frame, Hello):
@@ -184,38 +178,18 @@ class Widget:
         await self._send(type="accepted", client_id=said.client_id, seq=accepted.seq)
 
     async def _show(self) -> None:
-        """Log lines from where the customer left off, then what happens, for as long as the socket lives."""
-        async with aclosing(self._app.cache.watch(self._session)) as watching:
-            news = asyncio.ensure_future(anext(watching))
-            try:
-                while True:
-                    await self._catch_up()
-                    await asyncio.wait({news}, timeout=self._until_next_look())
-                    if news.done():
-                        await self._status(news.result())
-                        news = asyncio.ensure_future(anext(watching))
-            finally:
-                news.cancel()
-                with suppress(asyncio.CancelledError):
-                    await news
+        """What happens in the session, with the log from where the customer left off, while the socket lives."""
+        async for news in self._app.cache.watch(self._session):
+            if news.kind == "entry":
+                await self._catch_up()
+            elif news.kind != "idle":
+                await self._send(type="status", status=news.kind)
 
     async def _catch_up(self) -> None:
         while entries := await self._app.store.log(self._session, self._shown):
             for entry in entries:
                 await self._send(type="message", **_frame(entry))
                 self._shown = entry.seq
-
-    async def _status(self, live: Live) -> None:
-        if live.kind in ("reading", "thinking", "waiting", "human"):
-            await self._send(type="status", status=live.kind)
-
-    def _be_active(self) -> None:
-        self._active_until = asyncio.get_running_loop().time() + ACTIVE
-
-    def _until_next_look(self) -> float | None:
-        """An idle socket costs nothing: it only waits for news."""
-        active = self._active_until > asyncio.get_running_loop().time()
-        return LOOKS_AGAIN if active else None
 
     async def _receive(self) -> Hello | Said | Ack | Typing | None:
         """The next frame; None, and an answer, for one that cannot be read. Raises WebSocketDisconnect."""

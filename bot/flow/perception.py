@@ -18,41 +18,14 @@ UNREAD = Reading(page="other", language=None, flags=("unreadable",), reader=NOBO
 """What is known of a picture that no reader could read: the bot asks honestly."""
 
 
-class Perception:
+class Ladder:
     """``readers`` from the best to the last resort; each has ``deadline`` seconds."""
 
-    def __init__(
-        self,
-        readers: Sequence[ScreenReader],
-        media: MediaStore,
-        pictures: PictureTool,
-        deadline: float = 25.0,
-    ) -> None:
-        self._readers, self._media, self._pictures, self._deadline = readers, media, pictures, deadline
+    def __init__(self, readers: Sequence[ScreenReader], deadline: float = 25.0) -> None:
+        self._readers, self._deadline = readers, deadline
 
-    async def perceive(
-        self, attachments: Sequence[Attachment], question: str, last_question: str | None
-    ) -> Seen:
-        """A Reading for each attachment, in order, with personal data masked; masked copies are kept.
-
-        Raises Unavailable where the originals cannot be reached.
-        """
-        loaded = await asyncio.gather(*(self._load(attachment) for attachment in attachments))
-        there = [picture for picture in loaded if picture]
-        seen = await self._read(there, question, last_question)
-        await asyncio.gather(*(self._keep_masked(p, r) for p, r in zip(there, seen.readings, strict=True)))
-        readings = iter(mask_reading(reading) for reading in seen.readings)
-        return Seen(tuple(next(readings) if picture else UNREAD for picture in loaded), seen.hint)
-
-    async def _load(self, attachment: Attachment) -> Picture | None:
-        try:
-            return await self._media.load(attachment.id)
-        except NotFound:
-            log.warning("perception.original_gone")
-            return None
-
-    async def _read(self, pictures: Sequence[Picture], question: str, last_question: str | None) -> Seen:
-        """Down the ladder, until one answers."""
+    async def read(self, pictures: Sequence[Picture], question: str, last_question: str | None) -> Seen:
+        """Down the ladder, until one answers. Raises nothing: what nobody could read is said to be so."""
         for reader in self._readers if pictures else ():
             try:
                 async with asyncio.timeout(self._deadline):
@@ -67,6 +40,34 @@ class Perception:
                 return seen
             log.error("perception.reader_failed", reader=reader.name, cause="readings missing")
         return Seen((UNREAD,) * len(pictures))
+
+
+class Perception:
+    """What a turn sees: the readings of its pictures, masked."""
+
+    def __init__(self, ladder: Ladder, media: MediaStore, pictures: PictureTool) -> None:
+        self._ladder, self._media, self._pictures = ladder, media, pictures
+
+    async def perceive(
+        self, attachments: Sequence[Attachment], question: str, last_question: str | None
+    ) -> Seen:
+        """A Reading for each attachment, in order, with personal data masked; masked copies are kept.
+
+        Raises Unavailable where the originals cannot be reached.
+        """
+        loaded = await asyncio.gather(*(self._load(attachment) for attachment in attachments))
+        there = [picture for picture in loaded if picture]
+        seen = await self._ladder.read(there, question, last_question)
+        await asyncio.gather(*(self._keep_masked(p, r) for p, r in zip(there, seen.readings, strict=True)))
+        readings = iter(mask_reading(reading) for reading in seen.readings)
+        return Seen(tuple(next(readings) if picture else UNREAD for picture in loaded), seen.hint)
+
+    async def _load(self, attachment: Attachment) -> Picture | None:
+        try:
+            return await self._media.load(attachment.id)
+        except NotFound:
+            log.warning("perception.original_gone")
+            return None
 
     async def _keep_masked(self, picture: Picture, reading: Reading) -> None:
         try:
