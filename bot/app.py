@@ -76,8 +76,8 @@ async def open_app(
     ``readers``: instead of those that the settings name. Raises BadSettings, Unavailable.
     """
     from adapters.channels.web import WebChannel
+    from adapters.database import Database
     from adapters.pictures.safe import SafePictures
-    from adapters.storage.engine import Database
     from adapters.storage.media import FileMedia
     from adapters.storage.sql import SqlStore
 
@@ -300,12 +300,11 @@ class DemoShop:
 async def load_demo_shop(settings: Settings, folder: Path) -> DemoShop:
     """Puts the demo shop's records, as of today, into the order store, and its screenshots into a folder."""
     from adapters.orders.demo.screenshots import screenshots
-    from adapters.orders.demo.shop import demo_shop
+    from adapters.orders.demo.shop import open_demo_shop
 
     now = settings.clock()()
-    shop = demo_shop(now)
     async with opened_orders(settings) as orders:
-        await orders.load(shop)
+        shop = await open_demo_shop(orders, now)
     samples = await asyncio.to_thread(screenshots, shop, now)
     await asyncio.to_thread(_write_samples, folder, samples)
     return DemoShop(folder, samples)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
+from adapters.database import Database
 from adapters.storage import migrate
-from adapters.storage.engine import Database
 from adapters.storage.media import FileMedia
 from adapters.storage.tables import picture_keys
 from bot.domain.errors import NotFound, Unavailable

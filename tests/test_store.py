@@ -11,12 +11,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from adapters.database import Database
 from adapters.storage import migrate
 from adapters.storage.durability import file_system
-from adapters.storage.engine import Database, read_url
 from adapters.storage.sql import SqlStore
 from adapters.storage.tables import audit, metadata, picture_keys
 from bot.domain.errors import BadSettings, Unavailable
@@ -148,13 +146,6 @@ class TestPostgresql(SqlContract):
         lines = await texts(store, session)
         assert lines == [line for number in range(30) for line in ("你好", f"答{number}")]
 
-    async def test_a_mistake_of_ours_is_not_called_an_outage(self, database: Database) -> None:
-        with pytest.raises(DBAPIError):
-            await database.write(lambda tx: tx.execute(text("CREATE DATABASE inside_a_transaction")))
-
-    async def test_no_statement_runs_for_ever(self, database: Database) -> None:
-        assert await database.read(lambda tx: tx.scalar(text("SHOW statement_timeout"))) == "10s"
-
     async def test_it_complains_of_settings_that_lose_messages(self, store: Store) -> None:
         complaints = await store.complaints()
         assert len(complaints) == 3
@@ -188,10 +179,8 @@ async def test_many_may_upgrade_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.full
 async def test_many_may_upgrade_a_postgresql_at_once(server: str) -> None:
-    engine = create_async_engine(read_url(server), isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text("CREATE DATABASE new"))
-    await engine.dispose()
+    database = Database(server)
+    await database.write(lambda tx: tx.execute(text("CREATE DATABASE new")))
     url = server.replace("/postgres?", "/new?")
     assert not await migrate.is_current(url)
     await asyncio.gather(*(migrate.upgrade(url) for _ in range(4)))

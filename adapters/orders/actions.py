@@ -35,7 +35,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 class _Job:
     """One action, inside its transaction."""
 
-    connection: AsyncConnection
+    tx: AsyncConnection
     customer: CustomerId
     action: Action
     key: ActionId
@@ -44,12 +44,10 @@ class _Job:
     async def target(self, table: sa.Table, key: str) -> sa.Row[Any] | None:
         """The customer's own record that the action names, held until the end of the transaction."""
         mine = sa.and_(table.c[key] == self.action.target, table.c.customer == self.customer)
-        return (await self.connection.execute(table.select().where(mine).with_for_update())).first()
+        return (await self.tx.execute(table.select().where(mine).with_for_update())).first()
 
     async def change(self, table: sa.Table, key: str, **values: Any) -> None:
-        await self.connection.execute(
-            table.update().where(table.c[key] == self.action.target).values(**values)
-        )
+        await self.tx.execute(table.update().where(table.c[key] == self.action.target).values(**values))
 
     def number(self, prefix: str, nth: int = 0) -> str:
         """A number for a new record, the same at every try of the same action."""
@@ -57,7 +55,7 @@ class _Job:
 
 
 async def perform(
-    connection: AsyncConnection, customer: CustomerId, action: Action, key: ActionId, now: datetime
+    tx: AsyncConnection, customer: CustomerId, action: Action, key: ActionId, now: datetime
 ) -> Performed:
     """Raises BadRequest where the key was used for another action or customer."""
     asked = {
@@ -66,26 +64,26 @@ async def perform(
         "target": action.target,
         "fingerprint": _sha256(action.model_dump_json(exclude={"status"})),
     }
-    if not await _is_first(connection, key, asked, now):
-        return await _answered_before(connection, key, asked)
-    result = await _VERBS[action.name](_Job(connection, customer, action, key, now))
+    if not await _is_first(tx, key, asked, now):
+        return await _answered_before(tx, key, asked)
+    result = await _VERBS[action.name](_Job(tx, customer, action, key, now))
     mine = tables.performed.c.key == key
     answer = {"status": result.status, "reason": result.reason}
-    await connection.execute(tables.performed.update().where(mine).values(answer))
+    await tx.execute(tables.performed.update().where(mine).values(answer))
     return result
 
 
-async def _is_first(connection: AsyncConnection, key: ActionId, asked: dict[str, str], now: datetime) -> bool:
+async def _is_first(tx: AsyncConnection, key: ActionId, asked: dict[str, str], now: datetime) -> bool:
     """Takes the key; whoever takes it at the same time waits here for the end of the other transaction."""
-    insert = insert_postgresql if connection.dialect.name == "postgresql" else insert_sqlite
+    insert = insert_postgresql if tx.dialect.name == "postgresql" else insert_sqlite
     line = insert(tables.performed).values(key=key, **asked, status="unknown", at=now.isoformat())
-    taken = await connection.execute(line.on_conflict_do_nothing().returning(tables.performed.c.key))
+    taken = await tx.execute(line.on_conflict_do_nothing().returning(tables.performed.c.key))
     return taken.first() is not None
 
 
-async def _answered_before(connection: AsyncConnection, key: ActionId, asked: dict[str, str]) -> Performed:
+async def _answered_before(tx: AsyncConnection, key: ActionId, asked: dict[str, str]) -> Performed:
     done = tables.performed
-    before = (await connection.execute(done.select().where(done.c.key == key))).one()
+    before = (await tx.execute(done.select().where(done.c.key == key))).one()
     if any(before._mapping[name] != value for name, value in asked.items()):
         raise BadRequest("The key of this action was used for something else.")
     return Performed(before.status, before.reason)
@@ -112,7 +110,7 @@ async def _request_refund(job: _Job) -> Performed:
         return Performed("refused", "amount")
     if job.action.unit not in (None, charge.currency):
         return Performed("refused", "currency")
-    if amount > await _left(job.connection, charge):
+    if amount > await _left(job.tx, charge):
         return Performed("refused", "beyond_charge")
     await _refund(job, charge.charge_no, amount)
     return _DONE
@@ -130,11 +128,9 @@ async def _cancel_order(job: _Job) -> Performed:
     paid = tables.charges.select().where(
         tables.charges.c.order_no == order.order_no, tables.charges.c.customer == job.customer
     )
-    charges = (
-        await job.connection.execute(paid.order_by(tables.charges.c.charge_no).with_for_update())
-    ).all()
+    charges = (await job.tx.execute(paid.order_by(tables.charges.c.charge_no).with_for_update())).all()
     for nth, charge in enumerate(charges):
-        left = await _left(job.connection, charge)
+        left = await _left(job.tx, charge)
         if left > 0:
             await _refund(job, charge.charge_no, left, nth)
     return _DONE
@@ -172,7 +168,7 @@ async def _send_invoice(job: _Job) -> Performed:
     if email is None or not _EMAIL.fullmatch(email):
         return Performed("refused", "email")
     invoices = tables.invoices
-    sent = await job.connection.execute(
+    sent = await job.tx.execute(
         invoices.update().where(invoices.c.order_no == order.order_no).values(email=email, status="sent")
     )
     if sent.rowcount:
@@ -181,7 +177,7 @@ async def _send_invoice(job: _Job) -> Performed:
         return Performed("refused", order.status)
     issued = {"invoice_no": job.number("INV"), "order_no": order.order_no, "title": "个人"}
     issued |= {"amount": order.total, "status": "sent", "email": email, "issued_at": job.now.isoformat()}
-    await job.connection.execute(invoices.insert().values(issued))
+    await job.tx.execute(invoices.insert().values(issued))
     return _DONE
 
 
@@ -195,10 +191,10 @@ _VERBS: dict[ActionName, Callable[[_Job], Awaitable[Performed]]] = {
 }
 
 
-async def _left(connection: AsyncConnection, charge: sa.Row[Any]) -> Decimal:
+async def _left(tx: AsyncConnection, charge: sa.Row[Any]) -> Decimal:
     """What of a charge is neither back nor on its way back."""
     refund = tables.refunds.c
-    amounts = await connection.scalars(
+    amounts = await tx.scalars(
         sa.select(refund.amount).where(refund.charge_no == charge.charge_no, refund.status != "rejected")
     )
     return Decimal(charge.amount) - sum((Decimal(amount) for amount in amounts), Decimal())
@@ -207,7 +203,7 @@ async def _left(connection: AsyncConnection, charge: sa.Row[Any]) -> Decimal:
 async def _refund(job: _Job, charge_no: str, amount: Decimal, nth: int = 0) -> None:
     row = {"refund_no": job.number("RF", nth), "charge_no": charge_no, "amount": f"{amount:.2f}"}
     row |= {"status": "requested", "requested_at": job.now.isoformat()}
-    await job.connection.execute(tables.refunds.insert().values(row))
+    await job.tx.execute(tables.refunds.insert().values(row))
 
 
 def _positive(amount: str | None) -> Decimal | None:

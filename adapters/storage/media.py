@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.storage.engine import Database
+from adapters.database import Database
 from adapters.storage.files import UNFINISHED, names_in, names_older, remove, write_whole
 from adapters.storage.tables import picture_keys
 from bot.domain.errors import NotFound, Unavailable

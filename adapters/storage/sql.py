@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from adapters.database import Database
 from adapters.storage import durability, reads, replies, sessions, turns
-from adapters.storage.engine import Database
 from bot.domain.errors import NotFound
 from bot.domain.message import Accepted, Address, Entry, Message, Reply
 from bot.domain.ports import Claimed, ClaimedEffect, Clock, Ids, Outgoing, Ticket

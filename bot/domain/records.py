@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
@@ -142,12 +142,15 @@ class Order(Model):
 
 
 class Subscription(Model):
-    """``managed_by`` says who can stop the renewal: the shop, or the app store that sold it."""
+    """``managed_by`` says who can stop the renewal: the shop, or the app store that sold it.
+
+    ``period`` is week, month, quarter, half_year, year or the shop's own word.
+    """
 
     id: Key
     customer: CustomerId
     plan: str
-    period: Literal["week", "month", "quarter", "half_year", "year"] | str
+    period: str
     price: Amount
     currency: Currency
     auto_renewal: bool

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from adapters.orders.file import OrderFile
+from adapters.orders.sql import SqlOrders
+from bot.domain.errors import NotFound
 
 _DAY = r"(?P<days>[+-]\d+)d(?: (?P<months>[+-]\d+)m)?"
 _WHEN = re.compile(_DAY + r"(?: (?P<time>\d\d:\d\d(?::\d\d)?))?")
@@ -23,6 +25,19 @@ def demo_shop(now: datetime) -> OrderFile:
     """
     text = files(__package__).joinpath("shop.yml").read_text(encoding="utf-8")
     return OrderFile.model_validate(_moved(yaml.safe_load(text), now), context={"zone": now.tzinfo})
+
+
+async def open_demo_shop(orders: SqlOrders, now: datetime) -> OrderFile:
+    """Puts today's shop into the store, in place of an older day's.
+
+    If it is there already it stays as it has become: what was done in it is not undone by a restart.
+    """
+    shop = demo_shop(now)
+    try:
+        await orders.show(shop.orders[0].order_no)
+    except NotFound:
+        await orders.load(shop, afresh=True)
+    return shop
 
 
 def months_later(day: date, months: int) -> date:

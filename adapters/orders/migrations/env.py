@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection, and in the transaction, that the caller brings."""
+"""Run by Alembic, inside the transaction that ``adapters.migrations`` has begun."""
 
 from alembic import context
 
@@ -10,4 +10,5 @@ context.configure(
     version_table=VERSION_TABLE,
     render_as_batch=True,
 )
-context.run_migrations()
+with context.begin_transaction():
+    context.run_migrations()

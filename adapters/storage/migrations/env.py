@@ -1,4 +1,4 @@
-"""Run by Alembic, inside the transaction that ``adapters.storage.migrate`` has begun."""
+"""Run by Alembic, inside the transaction that ``adapters.migrations`` has begun."""
 
 from typing import Any, Literal
 

@@ -50,14 +50,15 @@ class Database:
             self._writer = _sqlite(self.url, connections=1)
             self._reader = _sqlite(self.url, connections=4)
         else:
-            self._writer = self._reader = _postgresql(self.url)
+            self._writer = _postgresql(self.url)
+            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ")
 
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One transaction that changes something. ``work`` may run again: it must be safe to repeat."""
         return await self._run(self._writer, work, *args, **kwargs)
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One transaction that only looks."""
+        """One transaction that only looks, at one state of the database."""
         return await self._run(self._reader, work, *args, **kwargs)
 
     async def _run(self, engine: AsyncEngine, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -129,7 +130,7 @@ def _sqlite(url: URL, connections: int) -> AsyncEngine:
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself
     cursor = connection.cursor()
-    for pragma in ("busy_timeout = 30000", "journal_mode = WAL", "synchronous = FULL"):
+    for pragma in ("busy_timeout = 30000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
