@@ -56,7 +56,7 @@ def find_items(sheet: Sheet, taken: Taken) -> list[Priced]:
 def price_of(line: Line) -> Money | None:
     """The amount of a line that is an amount and little else (¥49.00 x2, 26.8元/份)."""
     found = find_money(line.text)
-    if len(found) != 1:
+    if len(found) != 1 or line.struck:
         return None
     rest = (line.key[: found[0].start] + line.key[found[0].end :]).strip(" /x×*1234567890份个件起約约")
     return found[0] if len(rest) <= 1 else None
@@ -115,8 +115,7 @@ def _whole_title(sheet: Sheet, start: Line) -> Line:
             fits = line.top > start.top and _runs_on(lines[-1], line) and len(lines) < 3
             if fits and not _SPEC.match(line.key) and not find_money(line.text) and not sheet.is_label(line):
                 lines.append(line)
-    separator = " " if start.text[-1:].isascii() and start.text[-1:].isalnum() else ""
-    return joined(lines, separator)
+    return joined(lines)
 
 
 def _runs_on(first: Line, second: Line) -> bool:

@@ -8,6 +8,7 @@ from adapters.readers.ocr.layout import Pair, Sheet, find_pairs
 from adapters.readers.ocr.lexicon import Meaning, is_furniture, label_at_end, words
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import find_money
+from adapters.readers.ocr.people import split_recipient
 from adapters.readers.ocr.personal import find_personal, is_person
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, FactName, Page
@@ -18,7 +19,7 @@ _NUMBERS = NUMBER_FACTS | {"_number"}
 _PLACES = {"inline": 1.0, "right": 1.0, "below": 0.85, "above": 0.6}
 _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
 _COPY = re.compile(r"\s*[|丨]?\s*(?:复制|複製|copy|查看|全部|更多|>|›|》|→|详情)+\s*$", re.IGNORECASE)
-_PLAN = re.compile(
+PLAN_WORDS = re.compile(
     r"会员|连续包|包月|包季|包年|自动续费|自动续订|续费|订阅|月卡|季卡|年卡|vip|套餐|membership|subscription|premium|monthly|annual|yearly|\bpro\b|\bplus\b|renewal|auto-renew"
 )
 _RANKS = {1: 1.0, 2: 0.72}
@@ -33,6 +34,8 @@ def labelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> I
         yield from _first_fitting(pairs, page, locale, taken)
     for line in sheet.lines:
         yield from _run_together(line, page, locale, taken)
+    for row in sheet.rows:
+        yield from _by_its_words(row, locale, taken)
 
 
 def _first_fitting(pairs: list[Pair], page: Page, locale: Locale, taken: Taken) -> list[Claim]:
@@ -40,6 +43,9 @@ def _first_fitting(pairs: list[Pair], page: Page, locale: Locale, taken: Taken) 
         if pair.value in taken and pair.how in ("below", "above"):
             continue
         claims = list(_read(pair, page, locale))
+        if pair.value.struck:
+            taken.add(pair.value)
+            continue
         if claims or (pair.meaning.name.startswith("_") and pair.how in ("inline", "right")):
             taken.add(pair.label, *(claim.line for claim in claims))
             if pair.meaning.name.startswith("_") and pair.how in ("inline", "right"):
@@ -66,8 +72,22 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
         return
     elif pair.how == "below" and not _stacked(pair):
         return
+    elif name in ("address", "person"):
+        yield from _recipient(name, pair, score, page)
     else:
         yield from _text(name, value, score, page)
+
+
+def _recipient(name: str, pair: Pair, score: float, page: Page) -> Iterator[Claim]:
+    lines = list(pair.lines or (pair.value,))
+    claims = list(split_recipient(pair.value, lines))
+    if name == "address":
+        yield from claims
+        return
+    if any(claim.name in ("person", "phone") for claim in claims):
+        yield from (claim for claim in claims if claim.name != "address" or len(claim.value) >= 8)
+        return
+    yield from _text(name, pair.value, score, page)
 
 
 def _stacked(pair: Pair) -> bool:
@@ -152,7 +172,7 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
         return
     if name == "person" and not _is_person_line(stripped):
         name = "merchant" if page == "receipt" and len(stripped) > 5 else ""
-    if name == "product" and page in ("charge_notice", "subscription", "payment_result") and _PLAN.search(line.key):
+    if name == "product" and page in ("charge_notice", "subscription", "payment_result") and PLAN_WORDS.search(line.key):
         name = "plan"
     if name == "carrier" and not words("carriers").search(line.key) and len(stripped) > 12:
         return
@@ -201,11 +221,42 @@ def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Itera
         if found[0].name in TIME_FACTS:
             yield Claim(found[0].name, time.iso, place, 0.95)  # type: ignore[arg-type] - in TIME_FACTS
     for match in _NUMBER.finditer(line.text):
-        found = label_at_end(line.key[: match.start()])
-        if found and found[0].name in NUMBER_FACTS and line.part(*match.span()) not in taken:
-            for claim in _number(found[0].name, line.part(*match.span()), 0.95):
-                taken.add(claim.line)
-                yield claim
+        for start in _number_starts(line, match):
+            found = label_at_end(line.key[:start])
+            if found and found[0].name in NUMBER_FACTS and line.part(start, match.end()) not in taken:
+                for claim in _number(found[0].name, line.part(start, match.end()), 0.95):
+                    taken.add(claim.line)
+                    yield claim
+                break
+
+
+def _number_starts(line: Line, match: re.Match[str]) -> list[int]:
+    """A number may begin at any word of what looks like one: 'shipment 1R 84F' is a word and a number."""
+    return [match.start()] + [m.end() for m in re.finditer(r"\s", line.text) if match.start() < m.end() < match.end()]
+
+
+_BETTER_OFF = re.compile(
+    r"优惠|满减|立减|红包|折扣|折抵|抵扣|券|津贴|减免|补贴|\boff\b|discount|coupon|promo|voucher|saving|reward"
+)
+_NO_PRICE = re.compile(
+    r"原价|运费|邮费|费$|税|小计|总额|余额|积分|豆$|额度|返|赠|shipping|delivery|handling|tax|fee|subtotal|balance|points|tip\b|free"
+)
+
+
+def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Claim]:
+    """A row whose name is no known label: its words may still say what its amount is."""
+    if len(row) < 2 or row[-1] in taken or row[0] in taken:
+        return
+    found = find_money(row[-1].text)
+    if len(found) != 1 or len(row[0].text) > 36:
+        return
+    money, name, value = found[0], row[0], row[-1]
+    if _BETTER_OFF.search(name.key) and (money.sign == "-" or not _NO_PRICE.search(name.key)):
+        if money.decimal > 0 and (money.sign == "-" or len(name.text) <= 10):
+            taken.add(value)
+            yield Claim("discount", money.value, value.part(money.start, money.end), 0.8, locale.unit(money))
+    elif _NO_PRICE.search(name.key) and len(name.text) <= 24:
+        taken.add(value)
 
 
 def named(claims: Iterable[Claim], name: FactName) -> list[Claim]:

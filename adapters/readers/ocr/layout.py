@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from adapters.readers.ocr.lexicon import Meaning, label, label_at_start
 from adapters.readers.ocr.lines import Line, joined, rows_of
+from adapters.readers.ocr.money import find_money
 
 _ARROW = re.compile(r"^[>›»→﹥＞)\]]+$")
 
@@ -18,6 +19,8 @@ class Pair:
     label: Line
     value: Line
     how: str
+    lines: tuple[Line, ...] = ()
+    """The lines that make up the value, where it is wrapped."""
 
 
 @dataclass(slots=True)
@@ -54,7 +57,8 @@ def _row_pairs(sheet: Sheet, index: int, row: list[Line]) -> Iterator[Pair]:
         if (start := label_at_start(line.key)) and line.text[start[1] :].strip():
             meaning, end = start
             name = line.part(0, end)
-            yield Pair(meaning, name, _wrapped(sheet, index, line, line.part(end, len(line.text))), "inline")
+            lines = _wrapped(sheet, index, line, line.part(end, len(line.text)))
+            yield Pair(meaning, name, joined(lines), "inline", tuple(lines))
             continue
         meaning_of = sheet.labels.get(id(line)) or (start[0] if start else None)
         if meaning_of is None:
@@ -76,12 +80,13 @@ def _beside(
     if not values and not rest:
         values = _astride(sheet, index, name)
         if values:
-            yield Pair(meaning, name, joined(values), "right")
+            yield Pair(meaning, name, joined(values), "right", tuple(values))
         return
+    if len(values) > 1 and not any(find_money(line.text) for line in values):
+        yield Pair(meaning, name, joined(values, " "), "right", tuple(values))
     for line in values:
-        yield Pair(meaning, name, _wrapped(sheet, index, line, line), "right")
-    if len(values) > 1:
-        yield Pair(meaning, name, joined(values, " "), "right")
+        lines = _wrapped(sheet, index, line, line)
+        yield Pair(meaning, name, joined(lines), "right", tuple(lines))
 
 
 def _astride(sheet: Sheet, index: int, name: Line) -> list[Line]:
@@ -107,11 +112,11 @@ def _under(sheet: Sheet, index: int, name: Line, meaning: Meaning) -> Iterator[P
                 continue
             shared = min(line.right, name.right) - max(line.left, name.left)
             if shared > 0.3 * min(line.right - line.left, name.right - name.left):
-                value = _wrapped(sheet, other, line, line) if offset == 1 else line
-                yield Pair(meaning, name, value, how)
+                lines = _wrapped(sheet, other, line, line) if offset == 1 else [line]
+                yield Pair(meaning, name, joined(lines), how, tuple(lines))
 
 
-def _wrapped(sheet: Sheet, index: int, whole: Line, value: Line) -> Line:
+def _wrapped(sheet: Sheet, index: int, whole: Line, value: Line) -> list[Line]:
     """A value with the lines that it runs on to: alike, close, aligned, and nobody else's."""
     lines = [value]
     last = whole
@@ -123,7 +128,7 @@ def _wrapped(sheet: Sheet, index: int, whole: Line, value: Line) -> Line:
             break  # something stands at the left, where labels stand
         lines.append(nexts[0])
         last = nexts[0]
-    return joined(lines)
+    return lines
 
 
 def _continues(last: Line, value: Line, line: Line) -> bool:

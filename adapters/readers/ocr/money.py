@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from adapters.readers.ocr.lines import fold
+from adapters.readers.ocr.folding import fold
 
 # Written before or after the figure; the longest first, for the alternation takes the first that fits.
 CURRENCIES = {
@@ -102,7 +102,7 @@ def _plain(figure: str) -> str:
 
 
 _DOLLARS = (
-    ("HKD", r"hk\$|hkd|港币|港元|香港|转数快|八达通|payme|fps\b|hong kong|九龙|新界|顺丰站"),
+    ("HKD", r"hk\$|hkd|港币|港元|香港|转数快|八达通|payme\b|fps\b|hong kong|九龙|新界|顺丰站"),
     ("TWD", r"nt\$|twd|ntd|台币|台湾|超商|统编|统一编号|宅配|虾皮|刷卡|发票载具|门市|货到付款|taiwan|line pay"),
     ("SGD", r"s\$|sgd|singapore|新加坡|paynow"),
     ("AUD", r"a\$|aud\b|australia|gst\b|澳洲|澳大利亚"),

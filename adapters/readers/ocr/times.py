@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from adapters.readers.ocr.lines import fold
+from adapters.readers.ocr.folding import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,12 @@ class Time:
         if self.day is not None or day is None:
             return self
         return Time(day.day, self.clock, self.start, self.end, day.relative)
+
+    def in_year(self, year: str | None) -> "Time":
+        """A day without a year, under the header of its year."""
+        if year is None or self.day is None or len(self.day) != len("12-01"):
+            return self
+        return Time(f"{year}-{self.day}", self.clock, self.start, self.end, self.relative)
 
 
 _MONTHS = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.items import is_name, price_of
-from adapters.readers.ocr.labelled import _PLAN
+from adapters.readers.ocr.labelled import PLAN_WORDS
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import words
 from adapters.readers.ocr.lines import Line
@@ -23,6 +23,9 @@ _HEADLINES: dict[Page, FactName] = {
 _SHOP = re.compile(
     r"旗舰店|专营店|专卖店|官方店|自营|工厂店|企业店|便利店|超市|商城|药房|餐厅|餐馆|饭店|门店|分店|专营|店\)?$|店）$|馆$|铺$|坊$|official store|flagship|\bstore$|\bshop$|\bltd\b|\binc\b"
 )
+_CARRIER = re.compile(
+    r"[一-鿿]{2,4}(?:速运|速運|快递|快遞|速递|速遞|物流|快运|貨運|货运)(?!公司|信息|详情|单|状态|跟踪|進|资|員|员)|\b[A-Z][A-Za-z&]+(?:\s[A-Z][A-Za-z]+)?\s(?:Express|Logistics|Post|Courier|Couriers|Parcel|Freight|Shipping)\b"
+)
 _NUMBER_SHAPE = re.compile(r"(?<![A-Za-z0-9])(?:SF\d{12,15}|YT\d{13,18}|JD[A-Z0-9]{11,20}|JT\d{13}|ZTO?\d{10,14}|DPK\d{9,12}|1Z[A-Z0-9]{16}|[A-Z]{2}\d{9}[A-Z]{2}|TBA\d{12})(?![A-Za-z0-9])")
 
 
@@ -35,8 +38,8 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, locale.unit(money))
         if page in ("charge_notice", "payment_result"):
             yield from _around(sheet, line, page, taken)
-    if page in ("order_detail", "order_list", "logistics"):
-        yield from _shop(sheet, taken)
+    if page in ("order_detail", "order_list"):
+        yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
         yield from _carrier(sheet, taken)
     if page == "subscription":
@@ -79,7 +82,7 @@ def _is_status(line: Line, page: Page) -> bool:
     return any((found := status_in(line.key, fact)) and found[1] > 0.4 for fact in STATUS_OF_PAGE.get(page, ()))
 
 
-def _shop(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     for index, row in enumerate(sheet.rows):
         line = row[0]
         if is_tab_row(row) or not is_name(line, taken) or len(line.text) > 32:
@@ -94,8 +97,8 @@ def _shop(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 
 def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     for line in sheet.lines:
-        match = words("carriers").search(line.key)
-        if not match or len(line.text) > 44:
+        match = words("carriers").search(line.key) or _CARRIER.search(line.text)
+        if not match or len(line.text) > 44 or match.start() > 12:
             continue
         place = line.part(*match.span())
         rest = line.key[match.end() :]
@@ -117,7 +120,7 @@ def _tracking(place: Line, score: float) -> Iterator[Claim]:
 
 def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     for line in sheet.lines:
-        found = _PLAN.findall(line.key)
+        found = PLAN_WORDS.findall(line.key)
         if not found or not is_name(line, taken) or not 3 <= len(line.text) <= 40 or line.top < 0.08 * sheet.height:
             continue
         if re.search(r"[。，,]|管理|中心|协议|须知|说明|服务$|权益|通知|取消|关闭|恢复|开启|manage|cancel|your subscription|terms", line.key):
