@@ -3,14 +3,15 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken, distinct, overlaps
 from adapters.readers.ocr.detector import Image
-from adapters.readers.ocr.items import is_name, item_claims
+from adapters.readers.ocr.items import is_name, item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.lists import Entry, charge_entries, order_cards, repeated_cards, subscription_cards
+from adapters.readers.ocr.lists import Entry, charge_entries, message_cards, order_cards, repeated_cards, subscription_cards
 from adapters.readers.ocr.renewal import renewal_claims
 from adapters.readers.ocr.people import personal_claims
 from adapters.readers.ocr.sentences import sentence_claims
@@ -74,13 +75,13 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
     """The claims of a list, by row or card; empty if the page is no list."""
     cards: Sequence[Sheet] = ()
     if page == "order_list":
-        cards = order_cards(sheet)
+        cards = order_cards(sheet) or repeated_cards(sheet)
     elif page == "coupon":
         return _coupons(sheet, locale)
     elif page == "subscription":
         cards = subscription_cards(sheet)
     elif page == "charge_notice":
-        cards = repeated_cards(sheet)
+        cards = repeated_cards(sheet) or message_cards(sheet, locale)
         entries = [] if cards else charge_entries(sheet, locale)
         if len(entries) >= 3 or (len(entries) == 2 and not sheet.labels):
             return [
@@ -117,10 +118,12 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     claims += [c for c in sentence_claims(sheet.lines, locale) if c.line not in taken or c.name == "merchant"]
     claims += list(renewal_claims(sheet, image, page))
     claims += list(unlabelled_claims(sheet, page, locale, taken))
-    if page in ("order_detail", "order_list", "receipt", "refund"):
+    if page in ("order_detail", "order_list", "receipt", "refund", "payment_result"):
         for claim in claims:
             taken.add(claim.line)
         claims += list(item_claims(sheet, locale, taken))
+    if page == "order_list" and not any(claim.name == "product" for claim in claims):
+        claims += list(title_claims(sheet, taken))
     return _choose(claims, page)
 
 
@@ -147,7 +150,22 @@ def _choose(claims: list[Claim], page: Page) -> list[Claim]:
         elif rivals:
             limit = 0.75 * rivals[0].score if name in ("merchant", "plan") else _LEAST
             chosen += [claim for claim in rivals if claim.score >= limit]
-    return _without_shadows(chosen)
+    return _without_shadows(_without_sums(chosen))
+
+
+def _without_sums(claims: list[Claim]) -> list[Claim]:
+    """A total of the discounts is not one more discount."""
+    discounts = [claim for claim in claims if claim.name == "discount"]
+    totals = [
+        claim
+        for claim in discounts
+        if len(discounts) > 1
+        and (
+            abs(sum(Decimal(c.value) for c in discounts if c is not claim) - Decimal(claim.value)) < Decimal("0.01")
+            or claim.score < max(c.score for c in discounts) - 0.2
+        )
+    ]
+    return [claim for claim in claims if claim not in totals[:1] or len(discounts) == 1]
 
 
 def _without_shadows(claims: list[Claim]) -> list[Claim]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label_at_end, label_at_start
+from adapters.readers.ocr.lexicon import is_furniture, label, label_at_end, label_at_start
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import status_in
@@ -78,7 +78,7 @@ def _above(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:
     bottom, top_row = price.bottom, price.top
     for row in reversed(sheet.rows[max(0, index - 5) : index]):
         fitting = [line for line in row if line.left < price.right and line.middle < price.top]
-        if not fitting or any(price_of(line) for line in row) or any(sheet.is_label(line) for line in row):
+        if not fitting or any(price_of(line) for line in row) or any(_ends_block(sheet, line) for line in row):
             break
         first = fitting[0]
         if top_row - first.bottom > 1.3 * max(first.height, price.height) and block:
@@ -95,6 +95,18 @@ def _above(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:
     tallest = max(line.height * line.strength for line in names)
     strong = [line for line in names if line.height * line.strength > 0.8 * tallest]
     return strong[-1]
+
+
+def _ends_block(sheet: Sheet, line: Line) -> bool:
+    return sheet.is_label(line) and not _SPEC.match(line.key)
+
+
+def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """Goods without a price beside them: the longest name on a card."""
+    names = [line for line in sheet.lines if is_name(line, taken) and len(line.text) >= 4]
+    if names:
+        title = _whole_title(sheet, max(names, key=lambda line: len(line.text) * line.strength))
+        yield Claim("product", title.text.strip(), title, 0.55)
 
 
 def _first_of_wrapped(sheet: Sheet, index: int, line: Line, taken: Taken) -> Line:
@@ -135,6 +147,8 @@ def is_name(line: Line, taken: Taken) -> bool:
     if len(key) < 2 or not _LETTER.search(key) or line in taken:
         return False
     if is_furniture(key) or _QUANTITY.match(key) or _SPEC.match(key) or price_of(line):
+        return False
+    if key.endswith(("fee", "费")) or label(key) is not None:
         return False
     if label_at_start(key) or (len(key) <= 12 and label_at_end(key)):
         return False

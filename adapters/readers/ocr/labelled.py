@@ -16,7 +16,7 @@ from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, FactNam
 _MONEY = MONEY_FACTS | {"_amount", "_subtotal", "_fee", "_balance"}
 _TIMES = TIME_FACTS | {"_time", "_other_time"}
 _NUMBERS = NUMBER_FACTS | {"_number"}
-_PLACES = {"inline": 1.0, "right": 1.0, "below": 0.85, "above": 0.6}
+_PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 0.6}
 _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
 _COPY = re.compile(r"\s*[|丨]?\s*(?:复制|複製|copy|查看|全部|更多|>|›|》|→|详情)+\s*$", re.IGNORECASE)
 PLAN_WORDS = re.compile(
@@ -68,6 +68,8 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
         yield from _status(value, score, page)
     elif name == "auto_renewal":
         yield from _renewal(value, score)
+    elif name == "_refund_to" and page == "refund":
+        yield from _text("payment_method", value, score, page)
     elif name.startswith("_"):
         return
     elif pair.how == "below" and not _stacked(pair):
@@ -108,8 +110,15 @@ def _money(meaning: Meaning, value: Line, score: float, page: Page, locale: Loca
     if len(_words(value, money.start, money.end)) > 10 and score < 1:
         return
     line = value.part(money.start, money.end)
-    score *= _RANKS.get(meaning.rank, 1.0) if name == meaning.name else 0.62
+    score *= _rank(meaning, name, page)
     yield Claim(name, money.value, line, score, locale.unit(money))  # type: ignore[arg-type] - checked by callers
+
+
+def _rank(meaning: Meaning, name: str, page: Page) -> float:
+    """A plain 'amount' weighs less than 'amount paid', but on a page about one subscription it is all there is."""
+    if name == meaning.name:
+        return _RANKS.get(meaning.rank, 1.0)
+    return 0.85 if page == "subscription" else 0.62
 
 
 def _words(value: Line, start: int, end: int) -> str:
@@ -174,7 +183,7 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
         name = "merchant" if page == "receipt" and len(stripped) > 5 else ""
     if name == "product" and page in ("charge_notice", "subscription", "payment_result") and PLAN_WORDS.search(line.key):
         name = "plan"
-    if name == "carrier" and not words("carriers").search(line.key) and len(stripped) > 12:
+    if name == "carrier" and not words("carriers").search(line.key) and re.search(r"由|商家|骑手|自提|自取|pickup|standard|free|.{25}", line.key):
         return
     if name == "plan" and find_money(stripped) and len(stripped) < 12:
         return
@@ -210,8 +219,8 @@ def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Itera
         taken.add(place)
         name = money_meaning(found[0].name, page)
         if not name.startswith("_") and not (name == "discount" and money.decimal == 0):
-            rank = _RANKS.get(found[0].rank, 1.0) if name == found[0].name else 0.62
-            yield Claim(name, money.value, place, 0.95 * rank, locale.unit(money))  # type: ignore[arg-type]
+            score = 0.95 * _rank(found[0], name, page)
+            yield Claim(name, money.value, place, score, locale.unit(money))  # type: ignore[arg-type]
     for time in locale.times(line.text):
         place = line.part(time.start, time.end)
         found = label_at_end(line.key[: time.start])

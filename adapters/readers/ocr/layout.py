@@ -52,6 +52,25 @@ def find_pairs(sheet: Sheet) -> list[Pair]:
     return [pair for index, row in enumerate(sheet.rows) for pair in _row_pairs(sheet, index, row)]
 
 
+def _in_column(sheet: Sheet, index: int, name: Line) -> list[Line]:
+    """The value under a label that heads a column: the row's others have theirs under them too."""
+    if index + 1 >= len(sheet.rows) or len(sheet.rows[index]) < 2:
+        return []
+    under = {id(line): _aligned_under(line, sheet.rows[index + 1]) for line in sheet.rows[index]}
+    mine = under[id(name)]
+    if mine is None or sheet.is_label(mine) or sum(1 for line in under.values() if line) < 2:
+        return []
+    return _wrapped(sheet, index + 1, mine, mine)
+
+
+def _aligned_under(name: Line, row: list[Line]) -> Line | None:
+    for line in row:
+        aligned = abs(line.left - name.left) < 0.6 * name.height or abs(line.right - name.right) < 0.6 * name.height
+        if aligned and line.top - name.bottom < 1.3 * max(name.height, line.height):
+            return line
+    return None
+
+
 def _row_pairs(sheet: Sheet, index: int, row: list[Line]) -> Iterator[Pair]:
     for place, line in enumerate(row):
         if (start := label_at_start(line.key)) and line.text[start[1] :].strip():
@@ -64,6 +83,9 @@ def _row_pairs(sheet: Sheet, index: int, row: list[Line]) -> Iterator[Pair]:
         if meaning_of is None:
             continue
         rest = row[place + 1 :]
+        if column := _in_column(sheet, index, line):
+            yield Pair(meaning_of, line, joined(column), "column", tuple(column))
+            continue
         yield from _beside(sheet, index, line, rest, meaning_of)
         yield from _under(sheet, index, line, meaning_of)
 

@@ -14,7 +14,7 @@ _LONGEST_LABEL = 32
 _TRAILING = " :*·•>›»?？！!。.、,，"
 _LEADING = " *·•◆■●|~-–—"
 # A label may carry its currency or a note: 金额(元), Total (USD), Subtotal (2 items).
-_NOTE = re.compile(r"[(\[【<][^)\]】>]{0,14}[)\]】>]$")
+_NOTE = re.compile(r"[(\[【<][^)\]】>\d*]{0,14}(?:\d{1,3}\s?[^)\]】>\d*]{1,10})?[)\]】>]$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row, status_in
 from adapters.readers.ocr.times import Time
 
@@ -107,6 +108,19 @@ def _says_status(line: Line, sheet: Sheet) -> bool:
     return bool(found and found[1] >= 0.7 and line.right > 0.75 * sheet.width)
 
 
+_MARKERS = ("amount", "_amount", "charged_at", "_time", "order_no", "ordered_at", "transaction_no")
+
+
+def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
+    """Messages that each tell of a charge, as a bank's do."""
+    found = []
+    for passage in passages(sheet.lines):
+        lines = [line for _, line in passage.lines]
+        if len(passage.text) > 12 and any(c.name == "amount" for c in sentence_claims(lines, locale)):
+            found.append(Sheet(lines, sheet.width, sheet.height))
+    return found if len(found) >= 2 and not sheet.labels else []
+
+
 def repeated_cards(sheet: Sheet) -> list[Sheet]:
     """Cards that show the same labels again and again, as a service account's notices do."""
     names = [
@@ -115,7 +129,7 @@ def repeated_cards(sheet: Sheet) -> list[Sheet]:
         for line in row[:1]
         if (meaning := sheet.labels.get(id(line))) and not meaning.name.startswith("_note")
     ]
-    counts = Counter(name for _, name in names if name in ("amount", "_amount", "charged_at", "_time", "order_no"))
+    counts = Counter(name for _, name in names if name in _MARKERS)
     if not counts or counts.most_common(1)[0][1] < 2:
         return []
     marker = counts.most_common(1)[0][0]

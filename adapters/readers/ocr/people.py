@@ -51,15 +51,20 @@ def _says_something(text: str) -> bool:
 
 
 def _addresses(sheet: Sheet, known: list[tuple[int, int, int, int]]) -> Iterator[Claim]:
+    used: set[int] = set()
     for index, row in enumerate(sheet.rows):
         for line in row:
+            if id(line) in used:
+                continue
             start = _BRACKETED.match(line.text) or _LEADING_LABEL.match(line.text)
             part = line.part(start.end(), len(line.text)) if start else line
             if not (start or is_address(line.text)) or find_money(line.text) or len(part.text) < 6:
                 continue
             if any(overlaps(part.box, box) for box in known) or re.search(r"[。！]", part.text):
                 continue
-            whole = joined([part, *_continued(sheet, index, line)])
+            following = _continued(sheet, index, line)
+            used.update(id(other) for other in following)
+            whole = joined([part, *following])
             yield Claim("address", whole.text.strip(), whole, 0.6 if not start else 0.75)
 
 

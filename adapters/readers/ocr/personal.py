@@ -54,14 +54,14 @@ def _candidates(key: str) -> Iterator[Personal]:
         if any(c in STARS for c in match["it"]) or is_id_number(match["it"].upper()):
             yield Personal("id_number", match["it"].upper(), *match.span("it"))
     for match in _MOBILE.finditer(key):
-        yield Personal("phone", re.sub(r"[\s-]", "", match["it"]), *match.span("it"))
+        yield Personal("phone", re.sub(r"\s", "", match["it"]), *match.span("it"))
     for match in _CARD.finditer(key):
         digits = re.sub(r"[\s-]", "", match["it"])
         if any(c in STARS for c in digits) or (13 <= len(digits) <= 19 and is_card_number(digits)):
             yield Personal("card_number", digits, *match.span("it"))
     for match in _ABROAD.finditer(key):
         if len(re.sub(r"\D", "", match["it"])) >= 8 or "*" in match["it"]:
-            yield Personal("phone", re.sub(r"[\s()-]", "", match["it"]), *match.span("it"))
+            yield Personal("phone", re.sub(r"\s", "", match["it"]), *match.span("it"))
     for match in _TAIL.finditer(key):
         yield Personal("card_number", match["it"], *match.span("it"))
 

@@ -57,7 +57,7 @@ def _next(paragraph: list[Line], rest: list[Line]) -> Line | None:
         below = -0.3 * last.height < line.top - last.bottom < 0.8 * last.height and line.middle > last.bottom - 2
         alike = 0.75 < line.height / max(1, last.height) < 1.34
         centred = abs(line.left + line.right - last.left - last.right) < 2.4 * last.height
-        runs_on = last.right > line.right - 0.3 * (line.right - line.left)  # else there was room for more
+        runs_on = last.right > line.right - 0.42 * (line.right - line.left)  # else there was room for more
         if below and alike and runs_on and (centred or abs(line.left - left) < 1.2 * last.height):
             return line
     return None

@@ -26,7 +26,7 @@ _CODE = re.compile(
     re.IGNORECASE,
 )
 _BARE_CODE = re.compile(
-    r"(?<![A-Za-z0-9])(?P<it>[45]\d\d(?=\s*(?:$|bad|not|internal|forbidden|service|gateway|error|unauthorized|too))|[A-Z]{2,}(?:_[A-Z0-9]+)+|[A-Z]{1,5}[-_]?\d{3,8}|0x[0-9A-Fa-f]{4,8})(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9])(?P<it>[45]\d\d(?=\s*(?:$|(?i:bad|not|internal|forbidden|service|gateway|error|unauthorized|too)))|[A-Z]{2,}(?:_[A-Z0-9]+)+|[A-Z]{1,5}[-_]?\d{3,8}|0x[0-9A-Fa-f]{4,8})(?![A-Za-z0-9])"
 )
 _DISCOUNT = re.compile(r"\d(?:\.\d)?\s?折|\d{1,2}\s?%\s?off|免运|free shipping|免配送", re.IGNORECASE)
 
@@ -41,7 +41,8 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
     usual = sheet.usual_height or 1.0
     for passage in passages(sheet.lines):
         lines = [line for _, line in passage.lines]
-        text = re.sub(r"[(（\[]?(?:错误码|错误代码|error code).*$", "", passage.text, flags=re.IGNORECASE).strip()
+        text = re.sub(r"[(（\[]?(?:错误码|错误代码|error code).*$", "", passage.text, flags=re.IGNORECASE)
+        text = re.sub(r"^[45]\d\d\s+", "", text).strip()
         if not 4 <= len(text) <= 160 or not _TROUBLE.search(fold(text)):
             continue
         telling = min(1.0, len(text) / 14)
@@ -100,7 +101,7 @@ def coupon_cards(sheet: Sheet) -> list[Sheet]:
 
 def _is_value(line: Line, sheet: Sheet) -> bool:
     large = line.height > 1.15 * sheet.usual_height
-    return large and bool(price_of(line) or (_DISCOUNT.search(line.text) and len(line.text) <= 14))
+    return large and bool(price_of(line) or (_DISCOUNT.search(line.key) and len(line.text) <= 14))
 
 
 def coupon_claims(sheet: Sheet, locale: Locale) -> Iterator[Claim]:

@@ -91,6 +91,7 @@ _AGO = re.compile(
 )
 _CLOCKS = tuple(re.compile(pattern) for pattern in (_CLOCK, _SHORT_ZH, _CLOCK_SHORT))
 _COMPACT = re.compile(r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?(?!\d)")
+_UNTIL = re.compile(r"\s?[-–—~至到]\s?(?:[01]?\d|2[0-4])\s?[:点时]")
 _BETWEEN = re.compile(
     rf"(?:[\s,.·|()\-]|t|at|on|于|当天|日|(?:{_WEEKDAY})(?![a-z]))*", re.ASCII
 )
@@ -130,6 +131,8 @@ def _with_clock(key: str, start: int, end: int, taken: int) -> tuple[int, int, s
     for pattern in _CLOCKS:
         for place in (after, end):
             if match := pattern.match(key, place):
+                if _UNTIL.match(key, match.end()):
+                    return start, end, None  # a span of hours: what is sure is the day
                 return start, match.end(), _clock(match)
     for match, clock in _all_clocks(key[taken:start]):
         if _BETWEEN.fullmatch(key[taken:start], match.end()):
