@@ -122,7 +122,7 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
         for claim in claims:
             taken.add(claim.line)
         claims += list(item_claims(sheet, locale, taken))
-    if page == "order_list" and not any(claim.name == "product" for claim in claims):
+    if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
         claims += list(title_claims(sheet, taken))
     return _choose(claims, page)
 

@@ -29,17 +29,37 @@ class Priced:
 
 def item_claims(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
     """A product and an item_price for each item."""
-    for item in find_items(sheet, taken):
+    items = find_items(sheet, taken)
+    yield from _shop_above(sheet, items, taken)
+    for item in items:
         taken.add(item.title, item.price)
         yield Claim("product", item.title.text.strip(), item.title, 0.8)
         price = item.price.part(item.money.start, item.money.end)
         yield Claim("item_price", item.money.value, price, 0.8, locale.unit(item.money))
 
 
+def _shop_above(sheet: Sheet, items: list[Priced], taken: Taken) -> Iterator[Claim]:
+    """The shop's name heads its goods: alone in a row, further left than a title beside its picture."""
+    for item in items[:1]:
+        above = [
+            line
+            for row in sheet.rows
+            for line in row
+            if line.bottom <= item.title.top + 4 and item.title.top - line.bottom < 3 * line.height
+        ]
+        heads = [line for line in above if line.left < item.title.left - line.height and is_name(line, taken)]
+        if heads and len(heads[-1].text) <= 32 and heads[-1].height > 0.9 * item.title.height:
+            name = heads[-1].text.rstrip(" >›〉》")
+            yield Claim("merchant", name, heads[-1].part(0, len(name)), 0.6)
+
+
 def find_items(sheet: Sheet, taken: Taken) -> list[Priced]:
     items: dict[int, Priced] = {}
     for index, row in enumerate(sheet.rows):
         for line in row:
+            if (both := _title_and_price(line)) and line not in taken:
+                items[id(line)] = both
+                continue
             money = price_of(line)
             if money is None or line in taken or money.sign == "-":
                 continue
@@ -51,6 +71,21 @@ def find_items(sheet: Sheet, taken: Taken) -> list[Priced]:
             if known is None or line.strength * line.height > known.price.strength * known.price.height * 1.05:
                 items[id(start)] = Priced(title, line, money)
     return list(items.values())
+
+
+_SPOKEN = re.compile(r"付|扣|费|满|减|享|省|共|计|额|价|为|达|低至|享受|余|退|paid|pay|charged|total|price|of$|for$|to$|from$|[:：]$")
+
+
+def _title_and_price(line: Line) -> Priced | None:
+    """A title whose price stands so close that both were read as one line."""
+    found = find_money(line.text)
+    if len(found) != 1 or found[0].unit is None or found[0].end < len(line.text.rstrip()):
+        return None
+    title = line.part(0, found[0].start)
+    plain = len(title.text) >= 6 and not _SPOKEN.search(title.key[-4:]) and label_at_end(title.key) is None
+    if not plain or not is_name(title, Taken()):
+        return None
+    return Priced(title, line, found[0])
 
 
 def price_of(line: Line) -> Money | None:
@@ -150,7 +185,10 @@ def is_name(line: Line, taken: Taken) -> bool:
         return False
     if key.endswith(("fee", "费")) or label(key) is not None:
         return False
-    if label_at_start(key) or (len(key) <= 12 and label_at_end(key)):
+    if "@" in key or re.search(r"已选|请选择|https?:|www\.", key):
+        return False
+    ending = label_at_end(key)
+    if label_at_start(key) or (ending and ending[1] <= 0.4 * len(key)):
         return False
     status = status_in(key, "order_status")
     return not (status and status[1] > 0.7)

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import pairwise
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.layout import Pair, Sheet, find_pairs
 from adapters.readers.ocr.lexicon import Meaning, is_furniture, label_at_end, words
-from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.money import find_money
+from adapters.readers.ocr.lines import Line, joined
+from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.people import split_recipient
 from adapters.readers.ocr.personal import find_personal, is_person
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
@@ -20,8 +22,10 @@ _PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 
 _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
 _COPY = re.compile(r"\s*[|丨]?\s*(?:复制|複製|copy|查看|全部|更多|>|›|》|→|详情)+\s*$", re.IGNORECASE)
 PLAN_WORDS = re.compile(
-    r"会员|连续包|包月|包季|包年|自动续费|自动续订|续费|订阅|月卡|季卡|年卡|vip|套餐|membership|subscription|premium|monthly|annual|yearly|\bpro\b|\bplus\b|renewal|auto-renew"
+    r"会员|连续包|计划$|方案$|月费|包月|包季|包年|自动续费|自动续订|续费|订阅|月卡|季卡|年卡|vip|套餐|membership|subscription|premium|monthly|annual|yearly|\bpro\b|\bplus\b|renewal|auto-renew"
 )
+# Dots that stand for a card's hidden digits are read as anything from one dot to an ellipsis.
+_DOTS = re.compile(r"(?<=[A-Za-z) ])[.·•・∙\s]*(?:…|[.·•・∙]\s?[.·•・∙])[.·•・∙…\s]*(?=\d{4}(?!\d))")
 _RANKS = {1: 1.0, 2: 0.72}
 
 
@@ -32,8 +36,10 @@ def labelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> I
         by_label.setdefault(id(pair.label) if pair.how != "inline" else id(pair.value), []).append(pair)
     for pairs in by_label.values():
         yield from _first_fitting(pairs, page, locale, taken)
-    for line in sheet.lines:
-        yield from _run_together(line, page, locale, taken)
+    for index, row in enumerate(sheet.rows):
+        for line in row:
+            for claim in _run_together(line, page, locale, taken):
+                yield _completed(claim, sheet.rows[index + 1 : index + 2])
     for row in sheet.rows:
         yield from _by_its_words(row, locale, taken)
 
@@ -70,6 +76,8 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
         yield from _renewal(value, score)
     elif name == "_refund_to" and page == "refund":
         yield from _text("payment_method", value, score, page)
+    elif name == "_name" and page == "receipt":
+        yield from _party(pair, score)
     elif name.startswith("_"):
         return
     elif pair.how == "below" and not _stacked(pair):
@@ -78,6 +86,15 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
         yield from _recipient(name, pair, score, page)
     else:
         yield from _text(name, value, score, page)
+
+
+def _party(pair: Pair, score: float) -> Iterator[Claim]:
+    """The two names of an invoice: a firm is the seller where it stands, as is the custom, at the right or below."""
+    text = pair.value.text.strip()
+    if is_person(text) and not re.search(r"公司|店|厂|中心|集团|社|行$", text):
+        yield Claim("person", text, pair.value, score)
+    elif pair.label.left > pair.label.right - pair.label.left and pair.label.left > 3 * pair.label.height * 4:
+        yield Claim("merchant", text, pair.value, 0.9 * score)
 
 
 def _recipient(name: str, pair: Pair, score: float, page: Page) -> Iterator[Claim]:
@@ -189,6 +206,11 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
         return
     if name in ("merchant", "plan", "product", "payment_method") and not re.search(r"[a-z\u4e00-\u9fff]", line.key):
         return
+    if name == "payment_method" and (way := re.match(r"(?:原路退回|原路返回|退回至?|退至|退到)[\s:：/-]*(?=\S)", stripped)):
+        stripped = stripped[way.end() :]
+    if name == "payment_method":
+        stripped = _DOTS.sub("•••• ", stripped)
+        line = replace(line, text=stripped, places=())
     if name and len(stripped) <= 120:
         yield Claim(name, stripped, line, score)  # type: ignore[arg-type] - names by the file
 
@@ -239,13 +261,22 @@ def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Itera
                 break
 
 
+def _completed(claim: Claim, below: list[list[Line]]) -> Claim:
+    """A number that breaks off at a hyphen goes on in the row below."""
+    if claim.name in NUMBER_FACTS and claim.value.endswith("-") and below:
+        rest = below[0][0]
+        if re.fullmatch(r"[A-Z0-9-]+", rest.text.strip()):
+            return replace(claim, value=claim.value + rest.text.strip(), line=joined([claim.line, rest], ""))
+    return claim
+
+
 def _number_starts(line: Line, match: re.Match[str]) -> list[int]:
     """A number may begin at any word of what looks like one: 'shipment 1R 84F' is a word and a number."""
     return [match.start()] + [m.end() for m in re.finditer(r"\s", line.text) if match.start() < m.end() < match.end()]
 
 
 _BETTER_OFF = re.compile(
-    r"优惠|满减|立减|红包|折扣|折抵|抵扣|券|津贴|减免|补贴|\boff\b|discount|coupon|promo|voucher|saving|reward"
+    r"优惠(?!.*退)|满减|立减|红包|折扣|折抵|抵扣|券(?!退|返)|津贴|减免|补贴|\boff\b|discount|coupon|promo|voucher|saving|reward"
 )
 _NO_PRICE = re.compile(
     r"原价|运费|邮费|费$|税|小计|总额|余额|积分|豆$|额度|返|赠|shipping|delivery|handling|tax|fee|subtotal|balance|points|tip\b|free"
@@ -254,12 +285,13 @@ _NO_PRICE = re.compile(
 
 def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Claim]:
     """A row whose name is no known label: its words may still say what its amount is."""
-    if len(row) < 2 or row[-1] in taken or row[0] in taken:
-        return
-    found = find_money(row[-1].text)
-    if len(found) != 1 or len(row[0].text) > 36:
-        return
-    money, name, value = found[0], row[0], row[-1]
+    for name, value in pairwise(row):
+        found = find_money(value.text)
+        if len(found) == 1 and value not in taken and name not in taken and len(name.text) <= 36:
+            yield from _named_by_words(name, value, found[0], locale, taken)
+
+
+def _named_by_words(name: Line, value: Line, money: Money, locale: Locale, taken: Taken) -> Iterator[Claim]:
     if _BETTER_OFF.search(name.key) and (money.sign == "-" or not _NO_PRICE.search(name.key)):
         if money.decimal > 0 and (money.sign == "-" or len(name.text) <= 10):
             taken.add(value)

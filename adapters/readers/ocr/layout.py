@@ -54,7 +54,8 @@ def find_pairs(sheet: Sheet) -> list[Pair]:
 
 def _in_column(sheet: Sheet, index: int, name: Line) -> list[Line]:
     """The value under a label that heads a column: the row's others have theirs under them too."""
-    if index + 1 >= len(sheet.rows) or len(sheet.rows[index]) < 2:
+    heads = [line for line in sheet.rows[index] if sheet.is_label(line)]
+    if index + 1 >= len(sheet.rows) or len(heads) < 2:
         return []
     under = {id(line): _aligned_under(line, sheet.rows[index + 1]) for line in sheet.rows[index]}
     mine = under[id(name)]

@@ -72,7 +72,7 @@ def label_at_start(key: str) -> tuple[Meaning, int] | None:
 
 def label_at_end(key: str) -> tuple[Meaning, int] | None:
     """The longest label that a text ends with, and where it begins."""
-    bare = key.rstrip(_TRAILING + "-+−(（为是人民币共")
+    bare = key.rstrip(_TRAILING + "-+−()（）[]【】为是人民币共")
     for start in range(max(0, len(bare) - _LONGEST_LABEL), len(bare)):
         if start and bare[start].isascii() and bare[start].isalnum() and bare[start - 1].isalnum():
             continue

@@ -46,7 +46,7 @@ def _says_something(text: str) -> bool:
         label(key) is not None
         or is_furniture(key)
         or any(pattern.search(key) for pattern, _ in statuses("order_status"))
-        or bool(re.search(r"电话|電話|客服|联系|聯絡|致电|热线|手机|[拨打登录]|call|phone", key))
+        or bool(re.search(r"电联|电话|電話|客服|拨打|联系|聯絡|致电|热线|手机|[拨打登录]|call|phone", key))
     )
 
 

@@ -100,7 +100,7 @@ class OcrReader:
         if known := self._remembered.get(key):
             self._remembered.move_to_end(key)
             return known
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
         if image is None:
             raise ReaderDown("The OCR reader cannot open this picture.")
         seeing = self._see(image)

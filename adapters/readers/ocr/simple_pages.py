@@ -47,7 +47,7 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
             continue
         telling = min(1.0, len(text) / 14)
         size = min(1.5, lines[0].height / usual)
-        yield Claim("error_message", text, joined(lines), 0.4 + 0.3 * telling + 0.12 * size)
+        yield Claim("error_message", text, joined(lines), 0.35 + 0.3 * telling + 0.2 * size)
 
 
 def explained_failure(sheet: Sheet) -> Iterator[Claim]:

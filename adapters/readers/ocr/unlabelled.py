@@ -58,8 +58,10 @@ def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
     if not found:
         return None
     best = max(found, key=lambda pair: (round(pair[0].height / 4), -pair[0].top))
-    alike = [m for line, m in found if line.height > 0.9 * best[0].height and m.value != best[1].value]
-    return None if alike else best  # several prices to choose from are no headline
+    beside = [line for line, _ in found if line is not best[0] and line.height > 0.85 * best[0].height]
+    if any(abs(line.middle - best[0].middle) < line.height for line in beside):
+        return None  # several prices side by side are offers to choose from
+    return best
 
 
 def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[Claim]:
@@ -73,7 +75,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[
         aside = abs((line.left + line.right) / 2 - centre)
         if gap > 2.6 * headline.height or aside > 0.12 * sheet.width or line.top < 0.07 * sheet.height:
             continue
-        if len(line.text) > 30 or re.search(r"[，。,!！?？]|正在|请", line.text) or find_money(line.text) or line.height < 0.7 * sheet.usual_height:
+        if len(line.text) > 30 or re.search(r"[，。,!！?？]|正在|请|赚取|積分|积分|获得|\d{3,}", line.text) or find_money(line.text) or line.height < 0.7 * sheet.usual_height:
             continue
         distance = gap + (0.8 * headline.height if line.middle > headline.middle else 0.0)
         if best is None or distance < best[0]:
