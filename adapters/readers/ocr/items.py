@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label_at_end, label_at_start
+from adapters.readers.ocr.lexicon import is_furniture, label, label_at_end, label_at_start
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import status_in
@@ -29,17 +29,37 @@ class Priced:
 
 def item_claims(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
     """A product and an item_price for each item."""
-    for item in find_items(sheet, taken):
+    items = find_items(sheet, taken)
+    yield from _shop_above(sheet, items, taken)
+    for item in items:
         taken.add(item.title, item.price)
         yield Claim("product", item.title.text.strip(), item.title, 0.8)
         price = item.price.part(item.money.start, item.money.end)
         yield Claim("item_price", item.money.value, price, 0.8, locale.unit(item.money))
 
 
+def _shop_above(sheet: Sheet, items: list[Priced], taken: Taken) -> Iterator[Claim]:
+    """The shop's name heads its goods: alone in a row, further left than a title beside its picture."""
+    for item in items[:1]:
+        above = [
+            line
+            for row in sheet.rows
+            for line in row
+            if line.bottom <= item.title.top + 4 and item.title.top - line.bottom < 3 * line.height
+        ]
+        heads = [line for line in above if line.left < item.title.left - line.height and is_name(line, taken)]
+        if heads and len(heads[-1].text) <= 32 and heads[-1].height > 0.9 * item.title.height:
+            name = heads[-1].text.rstrip(" >›〉》")
+            yield Claim("merchant", name, heads[-1].part(0, len(name)), 0.6)
+
+
 def find_items(sheet: Sheet, taken: Taken) -> list[Priced]:
     items: dict[int, Priced] = {}
     for index, row in enumerate(sheet.rows):
         for line in row:
+            if (both := _title_and_price(line)) and line not in taken:
+                items[id(line)] = both
+                continue
             money = price_of(line)
             if money is None or line in taken or money.sign == "-":
                 continue
@@ -53,10 +73,25 @@ def find_items(sheet: Sheet, taken: Taken) -> list[Priced]:
     return list(items.values())
 
 
+_SPOKEN = re.compile(r"付|扣|费|满|减|享|省|共|计|额|价|为|达|低至|享受|余|退|paid|pay|charged|total|price|of$|for$|to$|from$|[:：]$")
+
+
+def _title_and_price(line: Line) -> Priced | None:
+    """A title whose price stands so close that both were read as one line."""
+    found = find_money(line.text)
+    if len(found) != 1 or found[0].unit is None or found[0].end < len(line.text.rstrip()):
+        return None
+    title = line.part(0, found[0].start)
+    plain = len(title.text) >= 6 and not _SPOKEN.search(title.key[-4:]) and label_at_end(title.key) is None
+    if not plain or not is_name(title, Taken()):
+        return None
+    return Priced(title, line, found[0])
+
+
 def price_of(line: Line) -> Money | None:
     """The amount of a line that is an amount and little else (¥49.00 x2, 26.8元/份)."""
     found = find_money(line.text)
-    if len(found) != 1:
+    if len(found) != 1 or line.struck:
         return None
     rest = (line.key[: found[0].start] + line.key[found[0].end :]).strip(" /x×*1234567890份个件起約约")
     return found[0] if len(rest) <= 1 else None
@@ -78,7 +113,7 @@ def _above(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:
     bottom, top_row = price.bottom, price.top
     for row in reversed(sheet.rows[max(0, index - 5) : index]):
         fitting = [line for line in row if line.left < price.right and line.middle < price.top]
-        if not fitting or any(price_of(line) for line in row) or any(sheet.is_label(line) for line in row):
+        if not fitting or any(price_of(line) for line in row) or any(_ends_block(sheet, line) for line in row):
             break
         first = fitting[0]
         if top_row - first.bottom > 1.3 * max(first.height, price.height) and block:
@@ -95,6 +130,18 @@ def _above(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:
     tallest = max(line.height * line.strength for line in names)
     strong = [line for line in names if line.height * line.strength > 0.8 * tallest]
     return strong[-1]
+
+
+def _ends_block(sheet: Sheet, line: Line) -> bool:
+    return sheet.is_label(line) and not _SPEC.match(line.key)
+
+
+def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """Goods without a price beside them: the longest name on a card."""
+    names = [line for line in sheet.lines if is_name(line, taken) and len(line.text) >= 4]
+    if names:
+        title = _whole_title(sheet, max(names, key=lambda line: len(line.text) * line.strength))
+        yield Claim("product", title.text.strip(), title, 0.55)
 
 
 def _first_of_wrapped(sheet: Sheet, index: int, line: Line, taken: Taken) -> Line:
@@ -115,8 +162,7 @@ def _whole_title(sheet: Sheet, start: Line) -> Line:
             fits = line.top > start.top and _runs_on(lines[-1], line) and len(lines) < 3
             if fits and not _SPEC.match(line.key) and not find_money(line.text) and not sheet.is_label(line):
                 lines.append(line)
-    separator = " " if start.text[-1:].isascii() and start.text[-1:].isalnum() else ""
-    return joined(lines, separator)
+    return joined(lines)
 
 
 def _runs_on(first: Line, second: Line) -> bool:
@@ -137,7 +183,12 @@ def is_name(line: Line, taken: Taken) -> bool:
         return False
     if is_furniture(key) or _QUANTITY.match(key) or _SPEC.match(key) or price_of(line):
         return False
-    if label_at_start(key) or (len(key) <= 12 and label_at_end(key)):
+    if key.endswith(("fee", "费")) or label(key) is not None:
+        return False
+    if "@" in key or re.search(r"已选|请选择|https?:|www\.", key):
+        return False
+    ending = label_at_end(key)
+    if label_at_start(key) or (ending and ending[1] <= 0.4 * len(key)):
         return False
     status = status_in(key, "order_status")
     return not (status and status[1] > 0.7)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from adapters.readers.ocr.lexicon import Meaning, label, label_at_start
 from adapters.readers.ocr.lines import Line, joined, rows_of
+from adapters.readers.ocr.money import find_money
 
 _ARROW = re.compile(r"^[>›»→﹥＞)\]]+$")
 
@@ -18,6 +19,8 @@ class Pair:
     label: Line
     value: Line
     how: str
+    lines: tuple[Line, ...] = ()
+    """The lines that make up the value, where it is wrapped."""
 
 
 @dataclass(slots=True)
@@ -49,17 +52,41 @@ def find_pairs(sheet: Sheet) -> list[Pair]:
     return [pair for index, row in enumerate(sheet.rows) for pair in _row_pairs(sheet, index, row)]
 
 
+def _in_column(sheet: Sheet, index: int, name: Line) -> list[Line]:
+    """The value under a label that heads a column: the row's others have theirs under them too."""
+    heads = [line for line in sheet.rows[index] if sheet.is_label(line)]
+    if index + 1 >= len(sheet.rows) or len(heads) < 2:
+        return []
+    under = {id(line): _aligned_under(line, sheet.rows[index + 1]) for line in sheet.rows[index]}
+    mine = under[id(name)]
+    if mine is None or sheet.is_label(mine) or sum(1 for line in under.values() if line) < 2:
+        return []
+    return _wrapped(sheet, index + 1, mine, mine)
+
+
+def _aligned_under(name: Line, row: list[Line]) -> Line | None:
+    for line in row:
+        aligned = abs(line.left - name.left) < 0.6 * name.height or abs(line.right - name.right) < 0.6 * name.height
+        if aligned and line.top - name.bottom < 1.3 * max(name.height, line.height):
+            return line
+    return None
+
+
 def _row_pairs(sheet: Sheet, index: int, row: list[Line]) -> Iterator[Pair]:
     for place, line in enumerate(row):
         if (start := label_at_start(line.key)) and line.text[start[1] :].strip():
             meaning, end = start
             name = line.part(0, end)
-            yield Pair(meaning, name, _wrapped(sheet, index, line, line.part(end, len(line.text))), "inline")
+            lines = _wrapped(sheet, index, line, line.part(end, len(line.text)))
+            yield Pair(meaning, name, joined(lines), "inline", tuple(lines))
             continue
         meaning_of = sheet.labels.get(id(line)) or (start[0] if start else None)
         if meaning_of is None:
             continue
         rest = row[place + 1 :]
+        if column := _in_column(sheet, index, line):
+            yield Pair(meaning_of, line, joined(column), "column", tuple(column))
+            continue
         yield from _beside(sheet, index, line, rest, meaning_of)
         yield from _under(sheet, index, line, meaning_of)
 
@@ -76,12 +103,13 @@ def _beside(
     if not values and not rest:
         values = _astride(sheet, index, name)
         if values:
-            yield Pair(meaning, name, joined(values), "right")
+            yield Pair(meaning, name, joined(values), "right", tuple(values))
         return
+    if len(values) > 1 and not any(find_money(line.text) for line in values):
+        yield Pair(meaning, name, joined(values, " "), "right", tuple(values))
     for line in values:
-        yield Pair(meaning, name, _wrapped(sheet, index, line, line), "right")
-    if len(values) > 1:
-        yield Pair(meaning, name, joined(values, " "), "right")
+        lines = _wrapped(sheet, index, line, line)
+        yield Pair(meaning, name, joined(lines), "right", tuple(lines))
 
 
 def _astride(sheet: Sheet, index: int, name: Line) -> list[Line]:
@@ -107,11 +135,11 @@ def _under(sheet: Sheet, index: int, name: Line, meaning: Meaning) -> Iterator[P
                 continue
             shared = min(line.right, name.right) - max(line.left, name.left)
             if shared > 0.3 * min(line.right - line.left, name.right - name.left):
-                value = _wrapped(sheet, other, line, line) if offset == 1 else line
-                yield Pair(meaning, name, value, how)
+                lines = _wrapped(sheet, other, line, line) if offset == 1 else [line]
+                yield Pair(meaning, name, joined(lines), how, tuple(lines))
 
 
-def _wrapped(sheet: Sheet, index: int, whole: Line, value: Line) -> Line:
+def _wrapped(sheet: Sheet, index: int, whole: Line, value: Line) -> list[Line]:
     """A value with the lines that it runs on to: alike, close, aligned, and nobody else's."""
     lines = [value]
     last = whole
@@ -123,7 +151,7 @@ def _wrapped(sheet: Sheet, index: int, whole: Line, value: Line) -> Line:
             break  # something stands at the left, where labels stand
         lines.append(nexts[0])
         last = nexts[0]
-    return joined(lines)
+    return lines
 
 
 def _continues(last: Line, value: Line, line: Line) -> bool:

@@ -14,7 +14,7 @@ _LONGEST_LABEL = 32
 _TRAILING = " :*·•>›»?？！!。.、,，"
 _LEADING = " *·•◆■●|~-–—"
 # A label may carry its currency or a note: 金额(元), Total (USD), Subtotal (2 items).
-_NOTE = re.compile(r"[(\[【<][^)\]】>]{0,14}[)\]】>]$")
+_NOTE = re.compile(r"[(\[【<][^)\]】>\d*]{0,14}(?:\d{1,3}\s?[^)\]】>\d*]{1,10})?[)\]】>]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def label_at_start(key: str) -> tuple[Meaning, int] | None:
 
 def label_at_end(key: str) -> tuple[Meaning, int] | None:
     """The longest label that a text ends with, and where it begins."""
-    bare = key.rstrip(_TRAILING + "-+−(（为是人民币共")
+    bare = key.rstrip(_TRAILING + "-+−()（）[]【】为是人民币共")
     for start in range(max(0, len(bare) - _LONGEST_LABEL), len(bare)):
         if start and bare[start].isascii() and bare[start].isalnum() and bare[start - 1].isalnum():
             continue

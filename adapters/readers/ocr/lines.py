@@ -1,38 +1,24 @@
 """Text lines as they stand in the picture: cut at wide gaps, gathered to rows, in reading order."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
-import opencc
+import numpy.typing as npt
 
 from adapters.readers.ocr.detector import Image, Quad
+from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.recogniser import Text
 from bot.domain.reading import Box
 
 EM = 0.72
 """A Chinese character's width as a share of the line's box height: the detector leaves some air around it."""
 CUT_GAP = 1.1
-SPACE_GAP = 0.42
-
-_SIMPLIFIED = opencc.OpenCC("t2s")
-
-
-@cache
-def _fold_character(character: str) -> str:
-    folded = unicodedata.normalize("NFKC", character).lower()
-    if len(folded) != 1:
-        return character
-    simple = _SIMPLIFIED.convert(folded) if folded > "\u2e80" else folded
-    return simple if len(simple) == 1 else folded
-
-
-def fold(text: str) -> str:
-    """Text to match with: half-width, lower case, simplified; as long as the original, so places agree."""
-    return "".join(map(_fold_character, text))
-
+SPACE_GAP = 0.8
 
 @dataclass(frozen=True)
 class Line:
@@ -45,6 +31,8 @@ class Line:
     ink: tuple[int, int, int] = (0, 0, 0)
     strength: float = 255.0
     """How far the ink stands out from its ground, 0 to 255: secondary text is paler."""
+    struck: bool = False
+    """Whether a stroke goes through it, as through an old price."""
 
     @cached_property
     def key(self) -> str:
@@ -84,6 +72,8 @@ class Line:
             return self
         if start >= end:
             return replace(self, text="", places=())
+        if len(self.places) != len(self.text):
+            return replace(self, text=self.text[start:end], places=())  # of wrapped lines: no place inside
         left, right = self.left, self.right
         if start > 0:
             left = round(max(left, self.places[start] - self._width(start) * 0.75))
@@ -100,7 +90,9 @@ def character_width(character: str) -> float:
     """In ems: wide for Chinese, about half for the rest."""
     if unicodedata.east_asian_width(character) in "WF":
         return 1.0
-    return 0.3 if character in ".,:;'|!il1 " else 0.58
+    if character in "mwMW":
+        return 0.85
+    return 0.35 if character in ".,:;'|!il " else 0.58
 
 
 def build_lines(image: Image, quads: Sequence[Quad], texts: Sequence[Text]) -> list[Line]:
@@ -113,22 +105,64 @@ def build_lines(image: Image, quads: Sequence[Quad], texts: Sequence[Text]) -> l
         right, bottom = (int(v) for v in np.ceil(quad.max(axis=0)))
         start, end = float(quad[[0, 3], 0].mean()), float(quad[[1, 2], 0].mean())
         places = tuple(start + share * (end - start) for share in text.places)
-        ink, strength = _ink(image[top:bottom, left:right])
-        whole = Line(text.text, (left, top, right, bottom), text.confidence, places, ink, strength)
-        lines.extend(_cut(whole))
+        printed = unconfused(text.text)
+        whole = Line(printed, (left, top, right, bottom), text.confidence, places)
+        for piece in _cut(whole):
+            lines.extend(_inked(image, price) for price in _prices_apart(piece))
     return [line for row in rows_of(lines) for line in row]
 
 
-def _ink(crop: Image) -> tuple[tuple[int, int, int], float]:
-    small = crop[:: max(1, crop.shape[0] // 24), :: max(1, crop.shape[1] // 160)].reshape(-1, 3)
-    if not len(small):
-        return (0, 0, 0), 255.0
-    values = small.astype(np.int16)
-    ground = np.median(values, axis=0)
-    distance = np.abs(values - ground).max(axis=1)
-    limit = np.percentile(distance, 95)
-    ink = np.median(values[distance >= limit], axis=0).astype(int)
-    return (int(ink[0]), int(ink[1]), int(ink[2])), float(np.abs(ink - ground).max())
+def unconfused(text: str) -> str:
+    """Undoes what look-alikes do to English words: a capital I for an l (AIl, DeIivery), a bar for an l."""
+    text = re.sub(r"(?<=[A-Za-z])I(?=[a-z])|(?<=[a-z])I(?![A-Za-z])|(?<=[a-z])\|(?=[a-z])", "l", text)
+    return re.sub(r"(?<![A-Za-z])l(?=(?:nc|nvoice|tem|D|n)\b)", "I", text)
+
+
+def _inked(image: Image, line: Line) -> Line:
+    left, top, right, bottom = line.box
+    crop = image[top:bottom, left:right]
+    if not crop.size:
+        return line
+    step = max(1, crop.shape[0] // 24)
+    small = crop[::step, :: max(1, min(step, crop.shape[1] // 80))].astype(np.int16)
+    ground = np.median(small.reshape(-1, 3), axis=0)
+    distance = np.abs(small - ground).max(axis=2)
+    limit = float(np.percentile(distance, 95))
+    ink = np.median(small[distance >= limit], axis=0).astype(int)
+    strength = float(np.abs(ink - ground).max())
+    struck = any(c.isdigit() for c in line.text) and _is_struck(distance > 0.4 * max(20.0, strength))
+    return replace(line, ink=(int(ink[0]), int(ink[1]), int(ink[2])), strength=strength, struck=struck)
+
+
+def _is_struck(inked: npt.NDArray[np.bool_]) -> bool:
+    """A row in the middle of the letters is ink from end to end."""
+    columns = np.flatnonzero(inked.any(axis=0))
+    rows = np.flatnonzero(inked.any(axis=1))
+    if len(columns) < 8 or len(rows) < 5:
+        return False
+    letters = inked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height = len(letters)
+    middle = letters[round(0.3 * height) : round(0.75 * height)]
+    return bool(len(middle) and middle.mean(axis=1).max() > 0.93)
+
+
+def _prices_apart(line: Line) -> list[Line]:
+    """Prices that stand side by side (an old one and a new one, a quantity and a price) as lines of their own."""
+    found = find_money(line.text)
+    starts = [money.start for money in found]
+    if not found or re.sub(r"[x×\d\s.,]", "", _without(line.text, found)):
+        return [line]
+    if starts[0] > 0 and line.text[: starts[0]].strip():
+        starts.insert(0, 0)
+    if len(starts) < 2:
+        return [line]
+    return [line.part(start, end) for start, end in zip(starts, [*starts[1:], len(line.text)], strict=True)]
+
+
+def _without(text: str, found: Sequence[Money]) -> str:
+    for money in reversed(found):
+        text = text[: money.start] + text[money.end :]
+    return text.lower()
 
 
 def _cut(line: Line) -> Iterable[Line]:
@@ -203,8 +237,8 @@ def _same_row(row: list[Line], line: Line) -> bool:
     return True
 
 
-def joined(lines: Sequence[Line], separator: str = "") -> Line:
-    """Wrapped lines as one: the boxes' hull, the least confidence."""
+def joined(lines: Sequence[Line], separator: str | None = None) -> Line:
+    """Wrapped lines as one: the boxes' hull, the least confidence. English words keep a space between them."""
     if len(lines) == 1:
         return lines[0]
     boxes = [line.box for line in lines]
@@ -216,8 +250,17 @@ def joined(lines: Sequence[Line], separator: str = "") -> Line:
     )
     return replace(
         lines[0],
-        text=separator.join(line.text for line in lines),
+        text=_text_of(lines, separator),
         box=hull,
         confidence=min(line.confidence for line in lines),
         places=(),
     )
+
+
+def _text_of(lines: Sequence[Line], separator: str | None) -> str:
+    text = lines[0].text
+    for line in lines[1:]:
+        both_english = text[-1:].isascii() and line.text[:1].isascii()
+        text += (" " if both_english else "") if separator is None else separator
+        text += line.text
+    return text

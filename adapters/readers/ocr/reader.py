@@ -30,7 +30,9 @@ from bot.domain.vocabulary import PageLanguage
 
 REMEMBERED = 64
 _UNSURE = 0.80
-_TRADITIONAL = re.compile(r"[訂單額費續帳賬號電話點優惠實價購買貨運時間說請這個會員取消銀發門體臺灣國關閉開啟選擇務總計]")
+_DOUBT = 0.955
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+TRADITIONAL = re.compile(r"[閱賬簽繼綁備訊資運編號聯絡當隨優訂單額費續帳賬號電話點優惠實價購買貨運時間說請這個會員取消銀發門體臺灣國關閉開啟選擇務總計]")
 _DAY_FIRST = frozenset({"HKD", "GBP", "EUR", "SGD", "AUD", "NZD", "INR", "MYR"})
 
 
@@ -41,6 +43,7 @@ class Seeing:
     image: Image
     lines: list[Line]
     found: int
+    upside_down: bool = False
 
 
 class OcrReader:
@@ -53,7 +56,7 @@ class OcrReader:
         self._count = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ocr-page")
         self._loading = Lock()
-        self._models: tuple[Detector, Recogniser] | None = None
+        self._models: Models | None = None
         self._remembered: OrderedDict[str, Seeing] = OrderedDict()
 
     async def read(self, pictures: Sequence[Picture], question: str, last_question: str | None) -> Seen:
@@ -77,10 +80,10 @@ class OcrReader:
         height, width = seeing.image.shape[:2]
         text = "\n".join(line.key for line in seeing.lines)
         printed = "".join(line.text for line in seeing.lines)
-        currencies = page_currencies(text, bool(_TRADITIONAL.search(printed)))
+        currencies = page_currencies(text, bool(TRADITIONAL.search(printed)))
         locale = Locale(self._now(), currencies, currencies["$"] in _DAY_FIRST or bool(re.search("[£€]", text)))
         sheet = Sheet(seeing.lines, width, height)
-        page = classify(sheet)
+        page = classify(sheet, locale)
         flags = find_flags(seeing.image, seeing.lines, seeing.found)
         return Reading(
             page=page,
@@ -97,7 +100,7 @@ class OcrReader:
         if known := self._remembered.get(key):
             self._remembered.move_to_end(key)
             return known
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
         if image is None:
             raise ReaderDown("The OCR reader cannot open this picture.")
         seeing = self._see(image)
@@ -107,29 +110,63 @@ class OcrReader:
         return seeing
 
     def _see(self, image: Image) -> Seeing:
-        detector, recogniser = self._load()
-        quads = detector.find(image)
-        texts = recogniser.read(image, quads)
+        models = self._load()
+        quads = models.detector.find(image)
+        texts = models.quick.read(image, quads)
         if _looks_upside_down(texts):
             turned = np.ascontiguousarray(image[::-1, ::-1])
-            other_quads = detector.find(turned)
-            other_texts = recogniser.read(turned, other_quads)
-            if _certainty(other_texts) > _certainty(texts) + 0.05:
-                return self._turned_back(image, turned, other_quads, other_texts)
-        return Seeing(image, build_lines(image, quads, texts), len(quads))
+            turned_quads = models.detector.find(turned)
+            turned_texts = models.quick.read(turned, turned_quads)
+            if _certainty(turned_texts) > _certainty(texts) + 0.05:
+                lines = build_lines(turned, turned_quads, models.reread(turned, turned_quads, turned_texts))
+                return Seeing(turned, lines, len(turned_quads), upside_down=True)
+        return Seeing(image, build_lines(image, quads, models.reread(image, quads, texts)), len(quads))
 
-    def _turned_back(self, image: Image, turned: Image, quads: Sequence[Quad], texts: Sequence[Text]) -> Seeing:
-        return Seeing(turned, build_lines(turned, quads, texts), len(quads))
-
-    def _load(self) -> tuple[Detector, Recogniser]:
+    def _load(self) -> "Models":
         with self._loading:
             if self._models is None:
-                files = find_models()
-                recogniser = Recogniser(
-                    load_network(files.recognition), load_characters(files.characters), self._count
-                )
-                self._models = Detector(load_network(files.detection)), recogniser
+                self._models = load_models(self._count)
             return self._models
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    detector: Detector
+    quick: Recogniser
+    careful: Recogniser
+
+    def reread(self, image: Image, quads: Sequence[Quad], texts: Sequence[Text]) -> list[Text]:
+        """Reads the doubtful lines again with the larger model."""
+        traditional = len(TRADITIONAL.findall("".join(text.text for text in texts))) >= 3
+        doubtful = [index for index, text in enumerate(texts) if is_doubtful(text, traditional)]
+        better = list(texts)
+        if doubtful:
+            again = self.careful.read(image, [quads[index] for index in doubtful])
+            for index, text in zip(doubtful, again, strict=True):
+                if text.confidence > 0.6 and text.text.strip():
+                    better[index] = text
+        return better
+
+
+def load_models(threads: int) -> Models:
+    files = find_models()
+    return Models(
+        Detector(load_network(files.detection)),
+        Recogniser(load_network(files.recognition), load_characters(files.characters), threads),
+        Recogniser(load_network(files.careful), load_characters(files.careful_characters), threads),
+    )
+
+
+def is_doubtful(text: Text, traditional: bool) -> bool:
+    """The tiny model is unsure, or at its weak points: traditional characters, letters among digits."""
+    if len(text.text.strip()) < 2 or text.confidence < 0.5:
+        return False
+    if text.confidence < _DOUBT and len(text.text) >= 4:
+        return True
+    if traditional and _CHINESE.search(text.text):
+        return True
+    number = re.search(r"[A-Za-z0-9]{10,}", text.text)
+    return bool(number and re.search(r"[A-Za-z]", number[0]) and re.search(r"\d", number[0]))
 
 
 def _certainty(texts: Sequence[Text]) -> float:

@@ -1,5 +1,6 @@
 """Whether a subscription renews: from a switch, from words, from the button that is offered."""
 
+import re
 from collections.abc import Iterator
 
 from adapters.readers.ocr.claims import Claim
@@ -17,6 +18,10 @@ _RENEWAL = pattern(
 )  # fmt: skip
 
 
+_DATED = re.compile(r"\d\s?[月/.-]\s?\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
+_ENDS = re.compile(r"到期|截止|不再|不会|取消|关闭|won't|will not|not renew|cancel|expire|ends|until")
+
+
 def renewal_claims(sheet: Sheet, image: Image, page: Page) -> Iterator[Claim]:
     if page not in ("subscription", "charge_notice"):
         return
@@ -25,6 +30,8 @@ def renewal_claims(sheet: Sheet, image: Image, page: Page) -> Iterator[Claim]:
             yield from _switch(image, line)
         found = status_in(line.key, "auto_renewal")
         if found is None:
+            if _DATED.search(line.key) and _RENEWAL.search(line.key) and not _ENDS.search(line.key):
+                yield Claim("auto_renewal", "on", line, 0.7)
             continue
         value, coverage, span = found
         about = len(squeeze(line.key[span[0] : span[1]])) > 3 or _RENEWAL.search(line.key)

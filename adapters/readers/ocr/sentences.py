@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Literal
 
 from adapters.readers.ocr.claims import Claim, Locale
 from adapters.readers.ocr.lexicon import load
-from adapters.readers.ocr.lines import Line, fold
+from adapters.readers.ocr.folding import fold, simplified
+from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.times import Time
 from bot.domain.vocabulary import MONEY_FACTS, TIME_FACTS
@@ -24,11 +26,14 @@ class Passage:
     lines: tuple[tuple[int, Line], ...]
 
     def line(self, start: int, end: int) -> Line:
-        """The line, or the part of it, where a span stands: of a span over two lines, the first one's."""
-        for offset, line in reversed(self.lines):
-            if offset <= start:
-                return line.part(start - offset, min(end - offset, len(line.text)))
-        return self.lines[0][1]
+        """The line, or the parts of lines, where a span stands."""
+        parts = [
+            part
+            for offset, line in self.lines
+            if offset < end and start < offset + len(line.text)
+            and (part := line.part(max(0, start - offset), min(end - offset, len(line.text)))).text
+        ]
+        return joined(parts) if parts else self.lines[0][1]
 
 
 def passages(lines: Sequence[Line]) -> list[Passage]:
@@ -51,7 +56,9 @@ def _next(paragraph: list[Line], rest: list[Line]) -> Line | None:
     for line in rest:
         below = -0.3 * last.height < line.top - last.bottom < 0.8 * last.height and line.middle > last.bottom - 2
         alike = 0.75 < line.height / max(1, last.height) < 1.34
-        if below and alike and abs(line.left - left) < 1.2 * last.height:
+        centred = abs(line.left + line.right - last.left - last.right) < 2.4 * last.height
+        runs_on = last.right > line.right - 0.42 * (line.right - line.left)  # else there was room for more
+        if below and alike and runs_on and (centred or abs(line.left - left) < 1.2 * last.height):
             return line
     return None
 
@@ -74,8 +81,8 @@ def _patterns(kind: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 @cache
-def _merchant_patterns() -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern) for pattern in load("sentences.yml")["merchant"])
+def _name_patterns(name: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern) for pattern in load("sentences.yml")[name])
 
 
 def sentence_claims(lines: Sequence[Line], locale: Locale) -> list[Claim]:
@@ -98,6 +105,8 @@ def _sentence(passage: Passage, start: int, end: int, locale: Locale) -> Iterato
     marked = _Marked.of(text, locale)
     for name, position in marked.meant("time", "⏱"):
         time = marked.times.get(position)
+        if time and time.day is None and name == "expected_at":
+            time = replace(time, day=locale.now.date().isoformat())
         if time and time.iso and name in TIME_FACTS:
             forward = name in ("next_charge_at", "expected_at")
             if forward and time.relative:
@@ -110,17 +119,19 @@ def _sentence(passage: Passage, start: int, end: int, locale: Locale) -> Iterato
             line = passage.line(start + money.start, start + money.end)
             yield Claim(name, money.value, line, _SCORE, locale.unit(money))  # type: ignore[arg-type] - in MONEY_FACTS
     if marked.moneys:
-        yield from _merchants(passage, start, marked)
+        yield from _names(passage, start, marked, "merchant")
+    yield from _names(passage, start, marked, "plan")
 
 
-def _merchants(passage: Passage, start: int, marked: "_Marked") -> Iterator[Claim]:
-    for index, pattern in enumerate(_merchant_patterns()):
-        text = marked.text if index == len(_merchant_patterns()) - 1 else marked.key
-        if match := pattern.search(text):
+def _names(
+    passage: Passage, start: int, marked: "_Marked", name: Literal["merchant", "plan"]
+) -> Iterator[Claim]:
+    for pattern in _name_patterns(name):
+        if match := pattern.search(marked.text) or pattern.search(marked.simple):
             first, last = marked.origin(match.start("it")), marked.origin(match.end("it"))
             line = passage.line(start + first, start + last)
             if line.text:
-                yield Claim("merchant", line.text.strip(), line, 0.6)
+                yield Claim(name, line.text.strip(), line, 0.6)
             return
 
 
@@ -130,13 +141,14 @@ class _Marked:
 
     text: str
     key: str
+    simple: str
     origins: tuple[int, ...]
     times: dict[int, Time]
     moneys: dict[int, Money]
 
     @classmethod
     def of(cls, text: str, locale: Locale) -> "_Marked":
-        times = [t for t in locale.times(text) if t.day]
+        times = locale.times(text)
         moneys = [
             m for m in find_money(text) if not any(t.start < m.end and m.start < t.end for t in times)
         ]
@@ -159,7 +171,7 @@ class _Marked:
             at = last
         marked += text[at:]
         origins += range(at, len(text) + 1)
-        return cls(marked, fold(marked), tuple(origins), found_times, found_moneys)
+        return cls(marked, fold(marked), simplified(marked), tuple(origins), found_times, found_moneys)
 
     def origin(self, position: int) -> int:
         return self.origins[position]

@@ -34,6 +34,17 @@ def status_in(text_key: str, fact: FactName) -> tuple[str, float, tuple[int, int
     return None
 
 
+def _best_segment(key: str, fact: FactName) -> tuple[str, float, tuple[int, int]] | None:
+    """The part of a line, between its separators, that a status word fills best: Shipped · Arriving Monday."""
+    best: tuple[str, float, tuple[int, int]] | None = None
+    for segment in re.finditer(r"[^·|,，。;；(（]+", key):
+        found = status_in(segment[0], fact)
+        if found and (best is None or found[1] > best[1]):
+            shift = segment.start()
+            best = found[0], found[1], (found[2][0] + shift, found[2][1] + shift)
+    return best
+
+
 def is_tab_row(row: Sequence[Line]) -> bool:
     """Tabs and steps: three or more of the words that only navigate."""
     named = [line for line in row if words("tabs").search(line.key) and len(line.text) <= 14]
@@ -57,8 +68,7 @@ def _claims(sheet: Sheet, fact: FactName) -> Iterator[Claim]:
         for line in row:
             if len(line.text) > 60 or sheet.is_label(line):
                 continue
-            found = status_in(line.key, fact)
-            if found is None or _NOT_YET.search(line.key):
+            if _NOT_YET.search(line.key) or (found := _best_segment(line.key, fact)) is None:
                 continue
             value, coverage, span = found
             if coverage < 0.34:

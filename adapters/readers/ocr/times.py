@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from adapters.readers.ocr.lines import fold
+from adapters.readers.ocr.folding import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,12 @@ class Time:
         if self.day is not None or day is None:
             return self
         return Time(day.day, self.clock, self.start, self.end, day.relative)
+
+    def in_year(self, year: str | None) -> "Time":
+        """A day without a year, under the header of its year."""
+        if year is None or self.day is None or len(self.day) != len("12-01"):
+            return self
+        return Time(f"{year}-{self.day}", self.clock, self.start, self.end, self.relative)
 
 
 _MONTHS = {
@@ -73,7 +79,7 @@ _DATES = tuple(
         rf"(?<![\d./-])(?P<a>[0-3]?\d)(?P<mark>[/.-])(?P<b>[0-3]?\d)(?P=mark){_YEAR}(?!\d)",
         rf"(?<![\d./-])(?P<short>2\d)(?P<mark>[-/.年]){_MM}[-/.月]{_DD}(?!\d)日?",
         rf"(?<!\d){_M}\s?月\s?{_D}\s?[日号]",
-        rf"(?<![\d./:-])(?P<month>1[0-2]|0?[1-9])(?P<mark>[-/]){_DD.replace('0[1-9]', '0?[1-9]')}(?![\d./%-])",
+        rf"(?<![\d./:-])(?P<month>1[0-2]|0?[1-9])(?P<mark>[-/]){_DD.replace('0[1-9]', '0?[1-9]')}(?:(?=\d\d:)|(?![\d./%-]))",
     )
 )
 _RELATIVE = re.compile(
@@ -85,6 +91,7 @@ _AGO = re.compile(
 )
 _CLOCKS = tuple(re.compile(pattern) for pattern in (_CLOCK, _SHORT_ZH, _CLOCK_SHORT))
 _COMPACT = re.compile(r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?(?!\d)")
+_UNTIL = re.compile(r"\s?[-–—~至到]\s?(?:[01]?\d|2[0-4])\s?[:点时]")
 _BETWEEN = re.compile(
     rf"(?:[\s,.·|()\-]|t|at|on|于|当天|日|(?:{_WEEKDAY})(?![a-z]))*", re.ASCII
 )
@@ -124,6 +131,8 @@ def _with_clock(key: str, start: int, end: int, taken: int) -> tuple[int, int, s
     for pattern in _CLOCKS:
         for place in (after, end):
             if match := pattern.match(key, place):
+                if _UNTIL.match(key, match.end()):
+                    return start, end, None  # a span of hours: what is sure is the day
                 return start, match.end(), _clock(match)
     for match, clock in _all_clocks(key[taken:start]):
         if _BETWEEN.fullmatch(key[taken:start], match.end()):

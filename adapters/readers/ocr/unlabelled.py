@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.items import is_name, price_of
-from adapters.readers.ocr.labelled import _PLAN
+from adapters.readers.ocr.labelled import PLAN_WORDS
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import words
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.money import Money
+from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, is_tab_row, status_in
 from bot.domain.vocabulary import FactName, Page
 
@@ -23,6 +23,9 @@ _HEADLINES: dict[Page, FactName] = {
 _SHOP = re.compile(
     r"旗舰店|专营店|专卖店|官方店|自营|工厂店|企业店|便利店|超市|商城|药房|餐厅|餐馆|饭店|门店|分店|专营|店\)?$|店）$|馆$|铺$|坊$|official store|flagship|\bstore$|\bshop$|\bltd\b|\binc\b"
 )
+_CARRIER = re.compile(
+    r"[一-鿿]{2,4}(?:速运|速運|快递|快遞|速递|速遞|物流|快运|貨運|货运)(?!公司|信息|详情|单|状态|跟踪|進|资|員|员)|\b[A-Z][A-Za-z&]+(?:\s[A-Z][A-Za-z]+)?\s(?:Express|Logistics|Post|Courier|Couriers|Parcel|Freight)\b"
+)
 _NUMBER_SHAPE = re.compile(r"(?<![A-Za-z0-9])(?:SF\d{12,15}|YT\d{13,18}|JD[A-Z0-9]{11,20}|JT\d{13}|ZTO?\d{10,14}|DPK\d{9,12}|1Z[A-Z0-9]{16}|[A-Z]{2}\d{9}[A-Z]{2}|TBA\d{12})(?![A-Za-z0-9])")
 
 
@@ -35,10 +38,12 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, locale.unit(money))
         if page in ("charge_notice", "payment_result"):
             yield from _around(sheet, line, page, taken)
-    if page in ("order_detail", "order_list", "logistics"):
-        yield from _shop(sheet, taken)
+    if page in ("order_detail", "order_list"):
+        yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
         yield from _carrier(sheet, taken)
+    if page == "receipt":
+        yield from _issuer(sheet, taken)
     if page == "subscription":
         yield from _plan(sheet, taken)
 
@@ -52,7 +57,11 @@ def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
     ]
     if not found:
         return None
-    return max(found, key=lambda pair: (round(pair[0].height / 4), -pair[0].top))
+    best = max(found, key=lambda pair: (round(pair[0].height / 4), -pair[0].top))
+    beside = [line for line, _ in found if line is not best[0] and line.height > 0.85 * best[0].height]
+    if any(abs(line.middle - best[0].middle) < line.height for line in beside):
+        return None  # several prices side by side are offers to choose from
+    return best
 
 
 def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[Claim]:
@@ -66,7 +75,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[
         aside = abs((line.left + line.right) / 2 - centre)
         if gap > 2.6 * headline.height or aside > 0.12 * sheet.width or line.top < 0.07 * sheet.height:
             continue
-        if len(line.text) > 30 or line.height < 0.7 * sheet.usual_height:
+        if len(line.text) > 30 or re.search(r"[，。,!！?？]|正在|请|赚取|積分|积分|获得|\d{3,}", line.text) or find_money(line.text) or line.height < 0.7 * sheet.usual_height:
             continue
         distance = gap + (0.8 * headline.height if line.middle > headline.middle else 0.0)
         if best is None or distance < best[0]:
@@ -75,15 +84,30 @@ def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[
         yield Claim("merchant", best[1].text.strip(), best[1], 0.78)
 
 
+_FROM = re.compile(r"(?:receipt|invoice|payment|order|purchase|bill)\s+(?:from|to|at)\s+(?P<it>[A-Z].{1,40})$", re.IGNORECASE)
+
+
+def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """Who sent a receipt: it says so, or stands at the head."""
+    for line in sheet.lines:
+        if match := _FROM.search(line.text):
+            place = line.part(*match.span("it"))
+            yield Claim("merchant", place.text.strip(), place, 0.75)
+    names = [line for line in sheet.lines if is_name(line, taken) and line.top < 0.2 * sheet.height]
+    if names:
+        yield Claim("merchant", names[0].text.strip(), names[0], 0.58)
+
+
 def _is_status(line: Line, page: Page) -> bool:
     return any((found := status_in(line.key, fact)) and found[1] > 0.4 for fact in STATUS_OF_PAGE.get(page, ()))
 
 
-def _shop(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     for index, row in enumerate(sheet.rows):
-        line = row[0]
-        if is_tab_row(row) or not is_name(line, taken) or len(line.text) > 32:
+        named = [line for line in row[:2] if is_name(line, taken) and len(line.text) <= 32]
+        if is_tab_row(row) or not named:
             continue
+        line = max(named, key=lambda line: len(line.text))
         text = line.text.rstrip(" >›〉》")
         arrow = len(text) < len(line.text.rstrip()) or any(re.fullmatch(r"[>›〉》]", other.text) for other in row[1:])
         beside_status = len(row) > 1 and _is_status(row[-1], "order_list") and index < 2
@@ -94,8 +118,8 @@ def _shop(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 
 def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     for line in sheet.lines:
-        match = words("carriers").search(line.key)
-        if not match or len(line.text) > 44:
+        match = words("carriers").search(line.key) or _CARRIER.search(line.text)
+        if not match or len(line.text) > 44 or match.start() > 12:
             continue
         place = line.part(*match.span())
         rest = line.key[match.end() :]
@@ -116,8 +140,13 @@ def _tracking(place: Line, score: float) -> Iterator[Claim]:
 
 
 def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    names = [line for line in sheet.lines if is_name(line, taken) and len(line.text) > 1]
+    if len(sheet.lines) <= 8 and not sheet.labels and len(names) >= 2 and names[0].left < 0.5 * sheet.width:
+        yield Claim("merchant", names[0].text.strip(), names[0], 0.6)
+        yield Claim("plan", names[1].text.strip(), names[1], 0.6)
+        return
     for line in sheet.lines:
-        found = _PLAN.findall(line.key)
+        found = PLAN_WORDS.findall(line.key)
         if not found or not is_name(line, taken) or not 3 <= len(line.text) <= 40 or line.top < 0.08 * sheet.height:
             continue
         if re.search(r"[。，,]|管理|中心|协议|须知|说明|服务$|权益|通知|取消|关闭|恢复|开启|manage|cancel|your subscription|terms", line.key):
