@@ -8,9 +8,9 @@ A design is an HTML page with a YAML head in its first comment:
     data                  values for the {{name}} places of the page; a shot's own win
 
 A fact is marked where it stands: ``<b f="amount:CNY">-88.00</b>``, ``<i f="charged_at=2026-03-01T08:30">``.
-Without ``=value`` the value comes from the text, so a label cannot drift from its picture. Several marks of
-one element are parted by ``;``. ``?`` in front: a fact that a good reader may give or leave out. Facts within
-one ``g`` element (a row or card of a list) share a group.
+Without ``=value`` the value comes from the text, so a label cannot drift from its picture; values after ``|``
+are as good. Several marks of one element are parted by ``;``. ``?`` in front: a fact that a good reader may give
+or leave out. Facts within one ``g`` element (a row or card of a list) share a group.
 """
 
 import argparse
@@ -124,7 +124,12 @@ def take(tab: Tab, shot: Shot, folder: Path) -> None:
     small.save(folder / f"{shot.name}.png", optimize=True)
     facts = [fact for element in marked for fact in _facts(element, shot.scale)]
     _number_groups(facts)
-    label: dict[str, Any] = {"page": shot.page, "language": shot.language, "facts": facts, "flags": shot.flags}
+    label: dict[str, Any] = {
+        "page": shot.page,
+        "language": shot.language,
+        "facts": facts,
+        "flags": shot.flags,
+    }
     if shot.also:
         label["also"] = shot.also
     (folder / f"{shot.name}.json").write_text(json.dumps(label, ensure_ascii=False, indent=1) + "\n", "utf-8")
@@ -134,7 +139,8 @@ def _facts(element: dict[str, Any], scale: float) -> Iterator[dict[str, Any]]:
     text = re.sub(r"\s+", " ", element["text"])
     for mark in element["marks"].split(";"):
         name, unit, value = re.fullmatch(r"\??(\w+)(?::(\w+))?(?:=(.*))?", mark.strip()).groups()  # type: ignore[union-attr]
-        fact = {"name": name, "value": value or _value(name, text)}
+        value, *others = value.split("|") if value else [_value(name, text)]
+        fact = {"name": name, "value": value} | ({"or": others} if others else {})
         if name in MONEY:
             fact["unit"] = unit
         fact |= {"text": text, "box": [round(edge * scale) for edge in element["box"]]}

@@ -5,7 +5,7 @@
 A fact counts as found when name, value and unit agree; of several facts that say the same within one group,
 one is enough. Names of things (merchant, product, ...) may differ by spacing, width, case and a slip of
 the OCR (``--exact`` forbids the slip). Personal data may be masked. Facts labelled optional count neither as
-missed nor as invented. Where the label has no unit, the picture prints no currency: any unit is accepted.
+missed nor as invented. ``or`` lists values that are as good. Where the label has no unit, the picture prints no currency: any unit is accepted.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-Fact = Mapping[str, Any]
+Fact = dict[str, Any]
 
 TEXT_FACTS = {"merchant", "product", "plan", "payment_method", "carrier", "error_message", "error_code"}
 PERSONAL_FACTS = {"phone", "person", "address", "id_number", "card_number"}
@@ -179,6 +179,12 @@ def _near(label: Fact, fact: Fact) -> tuple[bool, float]:
 
 
 def _same(label: Fact, fact: Fact, exact: bool) -> bool:
+    return any(
+        _says(label | {"value": value}, fact, exact) for value in [label["value"], *label.get("or", ())]
+    )
+
+
+def _says(label: Fact, fact: Fact, exact: bool) -> bool:
     name, ours, theirs = label["name"], label["value"], fact["value"]
     if name != fact["name"]:
         return False
