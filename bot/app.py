@@ -1,0 +1,268 @@
+"""The one place where everything is wired."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from bot.domain.errors import BadSettings, NotFound, Unavailable
+from bot.domain.intent import Ask, Handler, Outcome
+from bot.domain.ports import (
+    Channel,
+    Classifier,
+    Clock,
+    Ids,
+    MediaStore,
+    OrderSystem,
+    PictureTool,
+    ScreenReader,
+    SessionCache,
+    Store,
+)
+from bot.domain.vocabulary import INTENTS, IntentName
+from bot.flow.actions import Actions
+from bot.flow.conversation import ConversationManager
+from bot.flow.decision import Decision
+from bot.flow.inbox import Inbox
+from bot.flow.outbox import Outbox
+from bot.flow.perception import Perception
+from bot.flow.understanding import Understanding
+from bot.flow.wording import SHARED, Wording, load_book
+from bot.settings import PREFIX, Settings, explain
+from bot.workers import Workers
+
+if TYPE_CHECKING:
+    from adapters.orders.demo.screenshots import Screenshot
+    from adapters.orders.file import OrderFile
+    from adapters.orders.sql import SqlOrders
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that the doors, the workers and the command line open."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    store: Store
+    cache: SessionCache
+    media: MediaStore
+    pictures: PictureTool
+    orders: OrderSystem
+    channels: Mapping[str, Channel]
+    inbox: Inbox
+    workers: Workers
+    version: str
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, *, migrated: bool = False) -> AsyncIterator[App]:
+    """Wires the bot and closes it again. ``migrated``: bring the databases up to date first.
+
+    Raises BadSettings, Unavailable.
+    """
+    from adapters.channels.web import WebChannel
+    from adapters.pictures.safe import SafePictures
+    from adapters.storage.engine import Database
+    from adapters.storage.media import FileMedia
+    from adapters.storage.sql import SqlStore
+
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if migrated:
+        await migrate(settings)
+    clock, ids = settings.clock(), new_id
+    async with AsyncExitStack() as stack:
+        cache = await stack.enter_async_context(_cache(settings))
+        database = Database(settings.database)
+        stack.push_async_callback(database.close)
+        orders = await stack.enter_async_context(opened_orders(settings, migrated=False))
+        pictures = SafePictures(ids)
+        stack.push_async_callback(pictures.aclose)
+        store = SqlStore(database, clock, ids)
+        media = FileMedia(database, settings.home / "media", clock)
+        wording = Wording(load_book(_replies()))
+        channels: dict[str, Channel] = {"web": WebChannel(cache)}
+        actions = Actions(store, orders, wording, ids)
+        inbox = Inbox(store, cache, clock, f"{os.uname().nodename}:{os.getpid()}")
+        conversation = ConversationManager(
+            inbox,
+            Perception(load_readers(settings, clock), media, pictures),
+            Understanding(
+                load_classifier(settings),
+                lambda text: wording.is_button(text, "yes_no", 0),
+                lambda text: wording.is_button(text, "yes_no", 1),
+            ),
+            orders,
+            Decision(load_handlers(), wording, actions),
+            clock,
+        )
+        outbox = Outbox(store, channels)
+        workers = Workers(store, cache, media, conversation, actions, outbox)
+        yield App(
+            settings,
+            clock,
+            ids,
+            store,
+            cache,
+            media,
+            pictures,
+            orders,
+            channels,
+            inbox,
+            workers,
+            version("shotdesk"),
+        )
+
+
+@asynccontextmanager
+async def _cache(settings: Settings) -> AsyncIterator[SessionCache]:
+    from adapters.storage.embedded import embedded_valkey
+    from adapters.storage.redis import RedisCache
+
+    async with AsyncExitStack() as stack:
+        url = settings.redis_url
+        if url is None:
+            url = await stack.enter_async_context(embedded_valkey(settings.home / "valkey"))
+        cache = RedisCache(url)
+        stack.push_async_callback(cache.aclose)
+        yield cache
+
+
+@asynccontextmanager
+async def opened_orders(settings: Settings, *, migrated: bool = True) -> AsyncIterator["SqlOrders"]:
+    """The SQL order store. ``migrated``: brought up to date first."""
+    from adapters.orders.sql import SqlOrders
+
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    orders = SqlOrders(settings.orders, settings.tz, settings.clock())
+    try:
+        if migrated:
+            await orders.migrate()
+        yield orders
+    finally:
+        await orders.close()
+
+
+def read_order_file(settings: Settings, path: Path) -> "OrderFile":
+    """Raises BadOrderFile, NotFound."""
+    from adapters.orders.file import parse
+
+    try:
+        return parse(path.read_bytes(), settings.tz)
+    except OSError as error:
+        raise NotFound(f"cannot read this file: {error.strerror or error}") from None
+
+
+async def migrate(settings: Settings) -> None:
+    """Brings both databases up to date, whatever state they are in."""
+    from adapters.storage import migrate as storage
+
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    await storage.upgrade(settings.database)
+    async with opened_orders(settings):
+        pass
+
+
+async def check_databases(settings: Settings) -> None:
+    """Raises Unavailable where a database is older than this program."""
+    from adapters.storage import migrate as storage
+
+    async with opened_orders(settings, migrated=False) as orders:
+        current = await storage.is_current(settings.database) and await orders.is_current()
+    if not current:
+        raise Unavailable("the databases are older than this Shotdesk: run 'shotdesk migrate' first")
+
+
+def load_classifier(settings: Settings) -> Classifier:
+    """Trained from the example files when these have changed, else from the cache."""
+    from adapters.classifier import load
+
+    return load(files("intents"), settings.home / "classifier")
+
+
+def load_readers(settings: Settings, clock: Clock) -> Sequence[ScreenReader]:
+    """The ladder, the best rung first: the vision-language model where one is configured, then OCR."""
+    from adapters.readers.ocr.reader import OcrReader
+
+    readers: list[ScreenReader] = [OcrReader(clock)]
+    if options := settings.adapters.get("vl"):
+        from adapters.readers.vl import VlOptions, VlReader
+
+        try:
+            readers.insert(0, VlReader(VlOptions.model_validate(options), clock))
+        except ValidationError as error:
+            raise BadSettings(explain(error, f"{PREFIX}VL_")) from None
+    return readers
+
+
+def load_handlers() -> Mapping[IntentName, Handler]:
+    """The handler of every intent, from its folder; an intent without one hands over honestly."""
+    found: dict[IntentName, Handler] = {name: Handler(name, _hand_over) for name in INTENTS}
+    for folder in _intent_folders():
+        if folder.joinpath("handler.py").is_file():
+            module = import_module(f"intents.{folder.name}.handler")
+            for handler in vars(module).values():
+                if isinstance(handler, Handler):
+                    found[handler.intent] = handler
+    return found
+
+
+async def _hand_over(ask: Ask) -> Outcome:
+    return ask.hand_off("no_answer", "not_yet")
+
+
+def _replies() -> list[tuple[str, Traversable]]:
+    scopes = [(SHARED, files("intents").joinpath("replies.yml"))]
+    for folder in _intent_folders():
+        file = folder.joinpath("replies.yml")
+        if file.is_file():
+            scopes.append((folder.name, file))
+    return scopes
+
+
+def _intent_folders() -> list[Traversable]:
+    folders = [f for f in files("intents").iterdir() if f.is_dir() and f.name in INTENTS]
+    return sorted(folders, key=lambda f: f.name)
+
+
+def new_id() -> str:
+    """128 bits that nobody can guess, fit for a file name and a URL."""
+    return secrets.token_urlsafe(16)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoShop:
+    """The demo shop's sample screenshots, also as files in ``folder``."""
+
+    folder: Path
+    samples: Sequence["Screenshot"]
+
+
+async def load_demo_shop(settings: Settings, folder: Path) -> DemoShop:
+    """Puts the demo shop's records, as of today, into the order store, and its screenshots into a folder."""
+    from adapters.orders.demo.screenshots import screenshots
+    from adapters.orders.demo.shop import demo_shop
+
+    now = settings.clock()()
+    shop = demo_shop(now)
+    async with opened_orders(settings) as orders:
+        await orders.load(shop)
+    samples = await asyncio.to_thread(screenshots, shop, now)
+    await asyncio.to_thread(_write_samples, folder, samples)
+    return DemoShop(folder, samples)
+
+
+def _write_samples(folder: Path, samples: Sequence["Screenshot"]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for sample in samples:
+        (folder / sample.name).write_bytes(sample.data)
