@@ -9,8 +9,8 @@ A design is an HTML page with a YAML head in its first comment:
 
 A fact is marked where it stands: ``<b f="amount:CNY">-88.00</b>``, ``<i f="charged_at=2026-03-01T08:30">``.
 Without ``=value`` the value comes from the text, so a label cannot drift from its picture; values after ``|``
-are as good. Several marks of one element are parted by ``;``. ``?`` in front: a fact that a good reader may give
-or leave out. Facts within one ``g`` element (a row or card of a list) share a group.
+are as good. Several marks of one element are parted by ``;``. ``?`` in front: a fact that a good reader may
+give or leave out. Facts within one ``g`` element (a row or card of a list) share a group.
 """
 
 import argparse

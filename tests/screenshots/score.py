@@ -4,8 +4,11 @@
 
 A fact counts as found when name, value and unit agree; of several facts that say the same within one group,
 one is enough. Names of things (merchant, product, ...) may differ by spacing, width, case and a slip of
-the OCR (``--exact`` forbids the slip). Personal data may be masked. Facts labelled optional count neither as
-missed nor as invented. ``or`` lists values that are as good. Where the label has no unit, the picture prints no currency: any unit is accepted.
+the OCR (``--exact`` forbids the slip). Personal data may be masked.
+
+What a label adds to the contract: ``optional`` marks a fact that counts neither as missed nor as invented,
+``or`` lists values that are as good, ``also`` other kinds that the page may fairly be called. Where a label has
+no unit, the picture prints no currency, and any unit is accepted.
 """
 
 import argparse
