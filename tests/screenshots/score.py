@@ -87,7 +87,7 @@ class Score:
             self.unread.append(name)
         if reading.get("page") in (label["page"], *label.get("also", ())):
             self.pages += 1
-        else:
+        elif name not in self.unread:
             self.wrong_pages.append(f"{name}: {label['page']} read as {reading.get('page')}")
         self.languages += reading.get("language") == label["language"]
         self.flags += set(reading.get("flags", ())) == set(label["flags"])
@@ -100,9 +100,10 @@ class Score:
                 self.facts[fact["name"]].found += 1
             else:
                 self.facts[fact["name"]].missed += 1
-                self.misses.append(f"{name}: {_show(fact)}")
+                if name not in self.unread:
+                    self.misses.append(f"{name}: {_show(fact)}")
         for index, fact in enumerate(given):
-            if index not in pairs.values() and not any(_same(w, fact, exact) for w in wanted):
+            if index not in pairs.values() and not _stands(fact, wanted, exact):
                 self.facts[fact["name"]].invented += 1
                 self.inventions.append(f"{name}: {_show(fact)}")
         self._add_groups(wanted, given, pairs)
@@ -185,6 +186,15 @@ def _same(label: Fact, fact: Fact, exact: bool) -> bool:
     return any(
         _says(label | {"value": value}, fact, exact) for value in [label["value"], *label.get("or", ())]
     )
+
+
+def _stands(fact: Fact, wanted: list[Fact], exact: bool) -> bool:
+    """Whether a fact that is left over is true all the same: said before, or the card of a payment method."""
+    if any(_same(label, fact, exact) for label in wanted):
+        return True
+    digits = re.sub(r"\D", "", fact["value"])
+    cards = [label["value"] for label in wanted if label["name"] == "payment_method"]
+    return fact["name"] == "card_number" and bool(digits) and any(digits in card for card in cards)
 
 
 def _says(label: Fact, fact: Fact, exact: bool) -> bool:
