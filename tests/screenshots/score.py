@@ -204,7 +204,7 @@ def _says(label: Fact, fact: Fact, exact: bool) -> bool:
     if "unit" in label:
         return bool(ours == theirs) and label["unit"] in (None, fact.get("unit"))
     if name in PERSONAL_FACTS:
-        return _masked(_fold(ours), _fold(theirs)) or _alike(ours, theirs, exact)
+        return _masked(ours, theirs) or _alike(ours, theirs, exact)
     if name in TEXT_FACTS:
         return _alike(ours, theirs, exact)
     if name in NUMBER_FACTS:
@@ -216,8 +216,8 @@ def _masked(ours: str, theirs: str) -> bool:
     """Whether ``theirs`` is ``ours`` with a part starred out."""
     if not re.search(r"[*•●×]", theirs):
         return False
-    parts = [re.escape(part) for part in re.split(r"[*•●×.]+", theirs)]
-    return re.fullmatch(".*".join(parts), ours) is not None
+    parts = [re.escape(_fold(part)) for part in re.split(r"[*•●×]+", theirs)]
+    return re.fullmatch(".*".join(parts), _fold(ours)) is not None
 
 
 def _alike(ours: str, theirs: str, exact: bool) -> bool:
@@ -226,7 +226,7 @@ def _alike(ours: str, theirs: str, exact: bool) -> bool:
 
 
 def _fold(text: str) -> str:
-    return re.sub(r"[\s\-–—·.,，。:：]", "", unicodedata.normalize("NFKC", text)).casefold()
+    return re.sub(r"[\s\-–—·.,，。:：*•●…]", "", unicodedata.normalize("NFKC", text)).casefold()
 
 
 def _number(text: str) -> str:
