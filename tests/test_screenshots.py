@@ -57,7 +57,7 @@ def test_values_are_normalised_and_stand_in_their_text(file: Path) -> None:
             assert fact["unit"] is None or re.fullmatch(r"[A-Z]{3}", fact["unit"])
             assert float(value) == float(re.sub(r"[^\d.]", "", text).strip("."))
         elif name in words.TIME_FACTS:
-            assert TIME.fullmatch(value), value
+            assert all(TIME.fullmatch(each) for each in [value, *fact.get("or", [])]), fact
             said = numbers(value)
             assert numbers(text) <= said | {number - 12 for number in said}, fact
         elif name in words.NUMBER_FACTS:

@@ -8,9 +8,9 @@ A design is an HTML page with a YAML head in its first comment:
     data                  values for the {{name}} places of the page; a shot's own win
 
 A fact is marked where it stands: ``<b f="amount:CNY">-88.00</b>``, ``<i f="charged_at=2026-03-01T08:30">``.
-Without ``=value`` the value comes from the text, so a label cannot drift from its picture. Several marks of
-one element are parted by ``;``. ``?`` in front: a fact that a good reader may give or leave out. Facts within
-one ``g`` element (a row or card of a list) share a group.
+Without ``=value`` the value comes from the text, so a label cannot drift from its picture; values after ``|``
+are as good. Several marks of one element are parted by ``;``. ``?`` in front: a fact that a good reader may
+give or leave out. Facts within one ``g`` element (a row or card of a list) share a group.
 """
 
 import argparse
@@ -32,8 +32,6 @@ from tests.screenshots.chromium import Tab, browser
 HERE = Path(__file__).parent
 DESIGNS = HERE / "designs"
 SPLITS = ("dev", "held_out", "scenario")
-NOW = "2026-03-20T12:00:00+08:00"
-"""The clock of every picture: what 'yesterday' is resolved against."""
 
 MONEY = {"amount", "refund_amount", "item_price", "discount"}
 NUMBERS = {"order_no", "transaction_no", "tracking_no", "card_number", "phone", "id_number"}
@@ -49,7 +47,7 @@ COLLECT = """
     if (!box.width || box.top >= innerHeight || box.bottom > innerHeight + 1) return [];
     const group = element.closest("[g]");
     return [{
-      marks: element.getAttribute("f"), text: (element.getAttribute("as") ?? element.innerText).trim(),
+      marks: element.getAttribute("f"), text: element.innerText.trim(),
       box: [box.left, box.top, box.right, box.bottom], group: group ? groups.indexOf(group) : null,
     }];
   });
@@ -76,7 +74,7 @@ class Shot:
 def shots(split: str) -> Iterator[Shot]:
     """All shots of a split, by name."""
     for file in sorted((DESIGNS / split).glob("*.html")):
-        head, body = re.fullmatch(r"<!--\n(.*?)-->\n(.*)", file.read_text("utf-8"), re.DOTALL).groups()  # type: ignore[union-attr]
+        head, body = file.read_text("utf-8").removeprefix("<!--\n").split("-->\n", 1)
         design = yaml.safe_load(head)
         for name, shot in design["shots"].items():
             yield _shot(name, design | shot, body, design.get("data", {}) | shot.get("data", {}))
@@ -124,7 +122,12 @@ def take(tab: Tab, shot: Shot, folder: Path) -> None:
     small.save(folder / f"{shot.name}.png", optimize=True)
     facts = [fact for element in marked for fact in _facts(element, shot.scale)]
     _number_groups(facts)
-    label: dict[str, Any] = {"page": shot.page, "language": shot.language, "facts": facts, "flags": shot.flags}
+    label: dict[str, Any] = {
+        "page": shot.page,
+        "language": shot.language,
+        "facts": facts,
+        "flags": shot.flags,
+    }
     if shot.also:
         label["also"] = shot.also
     (folder / f"{shot.name}.json").write_text(json.dumps(label, ensure_ascii=False, indent=1) + "\n", "utf-8")
@@ -132,15 +135,17 @@ def take(tab: Tab, shot: Shot, folder: Path) -> None:
 
 def _facts(element: dict[str, Any], scale: float) -> Iterator[dict[str, Any]]:
     text = re.sub(r"\s+", " ", element["text"])
-    for mark in element["marks"].split(";"):
-        name, unit, value = re.fullmatch(r"\??(\w+)(?::(\w+))?(?:=(.*))?", mark.strip()).groups()  # type: ignore[union-attr]
-        fact = {"name": name, "value": value or _value(name, text)}
+    for mark in re.split(r"\s*;\s*", element["marks"]):
+        head, _, said = mark.removeprefix("?").partition("=")
+        name, _, unit = head.partition(":")
+        value, *others = said.split("|") if said else [_value(name, text)]
+        fact = {"name": name, "value": value} | ({"or": others} if others else {})
         if name in MONEY:
-            fact["unit"] = unit
+            fact["unit"] = unit or None
         fact |= {"text": text, "box": [round(edge * scale) for edge in element["box"]]}
         if element["group"] is not None:
             fact["group"] = element["group"]
-        if mark.strip().startswith("?"):
+        if mark.startswith("?"):
             fact["optional"] = True
         yield fact
 

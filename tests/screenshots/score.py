@@ -4,8 +4,11 @@
 
 A fact counts as found when name, value and unit agree; of several facts that say the same within one group,
 one is enough. Names of things (merchant, product, ...) may differ by spacing, width, case and a slip of
-the OCR (``--exact`` forbids the slip). Personal data may be masked. Facts labelled optional count neither as
-missed nor as invented. Where the label has no unit, the picture prints no currency: any unit is accepted.
+the OCR (``--exact`` forbids the slip). Personal data may be masked.
+
+What a label adds to the contract: ``optional`` marks a fact that counts neither as missed nor as invented,
+``or`` lists values that are as good, ``also`` other kinds that the page may fairly be called. Where a label has
+no unit, the picture prints no currency, and any unit is accepted.
 """
 
 import argparse
@@ -20,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-Fact = Mapping[str, Any]
+Fact = dict[str, Any]
 
 TEXT_FACTS = {"merchant", "product", "plan", "payment_method", "carrier", "error_message", "error_code"}
 PERSONAL_FACTS = {"phone", "person", "address", "id_number", "card_number"}
@@ -84,7 +87,7 @@ class Score:
             self.unread.append(name)
         if reading.get("page") in (label["page"], *label.get("also", ())):
             self.pages += 1
-        else:
+        elif name not in self.unread:
             self.wrong_pages.append(f"{name}: {label['page']} read as {reading.get('page')}")
         self.languages += reading.get("language") == label["language"]
         self.flags += set(reading.get("flags", ())) == set(label["flags"])
@@ -97,9 +100,10 @@ class Score:
                 self.facts[fact["name"]].found += 1
             else:
                 self.facts[fact["name"]].missed += 1
-                self.misses.append(f"{name}: {_show(fact)}")
+                if name not in self.unread:
+                    self.misses.append(f"{name}: {_show(fact)}")
         for index, fact in enumerate(given):
-            if index not in pairs.values() and not any(_same(w, fact, exact) for w in wanted):
+            if index not in pairs.values() and not _stands(fact, wanted, exact):
                 self.facts[fact["name"]].invented += 1
                 self.inventions.append(f"{name}: {_show(fact)}")
         self._add_groups(wanted, given, pairs)
@@ -179,13 +183,28 @@ def _near(label: Fact, fact: Fact) -> tuple[bool, float]:
 
 
 def _same(label: Fact, fact: Fact, exact: bool) -> bool:
+    return any(
+        _says(label | {"value": value}, fact, exact) for value in [label["value"], *label.get("or", ())]
+    )
+
+
+def _stands(fact: Fact, wanted: list[Fact], exact: bool) -> bool:
+    """Whether a fact that is left over is true all the same: said before, or the card of a payment method."""
+    if any(_same(label, fact, exact) for label in wanted):
+        return True
+    digits = re.sub(r"\D", "", fact["value"])
+    cards = [label["value"] for label in wanted if label["name"] == "payment_method"]
+    return fact["name"] == "card_number" and bool(digits) and any(digits in card for card in cards)
+
+
+def _says(label: Fact, fact: Fact, exact: bool) -> bool:
     name, ours, theirs = label["name"], label["value"], fact["value"]
     if name != fact["name"]:
         return False
     if "unit" in label:
         return bool(ours == theirs) and label["unit"] in (None, fact.get("unit"))
     if name in PERSONAL_FACTS:
-        return _masked(_fold(ours), _fold(theirs)) or _alike(ours, theirs, exact)
+        return _masked(ours, theirs) or _alike(ours, theirs, exact)
     if name in TEXT_FACTS:
         return _alike(ours, theirs, exact)
     if name in NUMBER_FACTS:
@@ -197,8 +216,8 @@ def _masked(ours: str, theirs: str) -> bool:
     """Whether ``theirs`` is ``ours`` with a part starred out."""
     if not re.search(r"[*•●×]", theirs):
         return False
-    parts = [re.escape(part) for part in re.split(r"[*•●×.]+", theirs)]
-    return re.fullmatch(".*".join(parts), ours) is not None
+    parts = [re.escape(_fold(part)) for part in re.split(r"[*•●×]+", theirs)]
+    return re.fullmatch(".*".join(parts), _fold(ours)) is not None
 
 
 def _alike(ours: str, theirs: str, exact: bool) -> bool:
@@ -207,7 +226,7 @@ def _alike(ours: str, theirs: str, exact: bool) -> bool:
 
 
 def _fold(text: str) -> str:
-    return re.sub(r"[\s\-–—·.,，。:：]", "", unicodedata.normalize("NFKC", text)).casefold()
+    return re.sub(r"[\s\-–—·.,，。:：*•●…]", "", unicodedata.normalize("NFKC", text)).casefold()
 
 
 def _number(text: str) -> str:
