@@ -1,0 +1,1 @@
+"""The embedded reader: PP-OCR on a CPU, then layout and words."""

@@ -1,0 +1,84 @@
+"""What is found before it is chosen: a value, where it stands, and how much speaks for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.readers.ocr.lines import Line
+from adapters.readers.ocr.money import Money
+from adapters.readers.ocr.times import Time, find_times
+from bot.domain.reading import Box, Fact
+from bot.domain.vocabulary import FactName
+
+
+@dataclass(frozen=True, slots=True)
+class Locale:
+    """How a page is to be read: its clock, the meaning of its currency signs, the order of day and month."""
+
+    now: datetime
+    currencies: dict[str, str]
+    day_first: bool = False
+
+    def times(self, text: str, forward: bool = False) -> list[Time]:
+        return find_times(text, self.now, forward, self.day_first)
+
+    def unit(self, money: Money) -> str | None:
+        return self.currencies.get(money.unit, money.unit) if money.unit else None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A fact in the making. ``score`` weighs it against other claims of its name; 1 is a clear label."""
+
+    name: FactName
+    value: str
+    line: Line
+    score: float
+    unit: str | None = None
+    group: int | None = None
+
+    def fact(self) -> Fact:
+        return Fact(
+            name=self.name,
+            value=self.value,
+            unit=self.unit,
+            text=self.line.text,
+            box=self.line.box,
+            confidence=round(max(0.0, min(1.0, self.line.confidence * min(1.0, self.score))), 3),
+            group=self.group,
+        )
+
+
+def overlaps(a: Box, b: Box) -> bool:
+    """Whether two boxes share a good part of the smaller one."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return False
+    smaller = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
+    return width * height > 0.5 * smaller
+
+
+class Taken:
+    """Places in the picture that are spoken for."""
+
+    def __init__(self) -> None:
+        self._boxes: list[Box] = []
+
+    def add(self, *lines: Line) -> None:
+        self._boxes.extend(line.box for line in lines)
+
+    def __contains__(self, line: Line) -> bool:
+        return any(overlaps(line.box, box) for box in self._boxes)
+
+
+def distinct(claims: Iterable[Claim]) -> list[Claim]:
+    """Each name and value once in its group, with the strongest claim to it."""
+    best: dict[tuple[object, ...], Claim] = {}
+    for claim in claims:
+        key = (claim.name, claim.value, claim.group)
+        if claim.name in ("item_price", "discount"):
+            key = (*key, claim.line.top)
+        if key not in best or claim.score > best[key].score:
+            best[key] = claim
+    return list(best.values())

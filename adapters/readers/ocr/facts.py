@@ -1,0 +1,240 @@
+"""From lines to facts: labels first, then sentences, then what stands without a label; the best of each wins."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from adapters.readers.ocr.claims import Claim, Locale, Taken, distinct, overlaps
+from adapters.readers.ocr.detector import Image
+from adapters.readers.ocr.items import is_name, item_claims, title_claims
+from adapters.readers.ocr.labelled import labelled_claims
+from adapters.readers.ocr.layout import Sheet
+from adapters.readers.ocr.lines import Line
+from adapters.readers.ocr.lists import Entry, charge_entries, message_cards, order_cards, repeated_cards, subscription_cards
+from adapters.readers.ocr.renewal import renewal_claims
+from adapters.readers.ocr.people import personal_claims
+from adapters.readers.ocr.sentences import sentence_claims
+from adapters.readers.ocr.simple_pages import (
+    coupon_cards,
+    coupon_claims,
+    error_claims,
+    explained_failure,
+    product_claims,
+)
+from adapters.readers.ocr.statuses import status_claims, status_in
+from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims
+from bot.domain.reading import Fact
+from bot.domain.vocabulary import PERSONAL_FACTS, FactName, Page
+
+_COMMON: frozenset[FactName] = frozenset(
+    {"amount", "discount", "order_no", "transaction_no", "charged_at", "merchant", "product", "payment_method"}
+)
+FACTS_OF_PAGE: dict[Page, frozenset[FactName]] = {
+    "charge_notice": _COMMON
+    | {"plan", "payment_status", "next_charge_at", "auto_renewal", "refund_amount", "refunded_at", "ordered_at", "item_price"},
+    "subscription": _COMMON | {"plan", "next_charge_at", "auto_renewal", "item_price"},
+    "order_detail": _COMMON
+    | {"ordered_at", "expected_at", "order_status", "item_price", "tracking_no", "carrier", "refund_amount", "shipment_status", "plan"},
+    "order_list": _COMMON
+    | {"ordered_at", "expected_at", "order_status", "item_price", "refund_amount", "tracking_no", "carrier"},
+    "payment_result": _COMMON
+    | {"payment_status", "error_code", "error_message", "plan", "ordered_at", "expected_at", "item_price"},
+    "refund": _COMMON
+    | {"refund_amount", "refunded_at", "expected_at", "refund_status", "ordered_at", "item_price", "tracking_no", "carrier", "plan"},
+    "logistics": frozenset(
+        {"order_no", "tracking_no", "carrier", "shipment_status", "expected_at", "merchant", "product", "ordered_at"}
+    ),
+    "coupon": frozenset({"discount", "coupon_status", "merchant", "error_message"}),
+    "product": frozenset({"product", "item_price", "merchant", "discount"}),
+    "receipt": _COMMON | {"item_price", "ordered_at", "plan", "next_charge_at", "refund_amount"},
+    "chat": frozenset({"order_no", "tracking_no"}),
+    "error": frozenset({"error_code", "error_message"}),
+    "other": frozenset(),
+}  # fmt: skip
+# Of these a page has one; of the others it may have several.
+_SINGLE: frozenset[FactName] = frozenset(
+    {"amount", "refund_amount", "charged_at", "ordered_at", "refunded_at", "next_charge_at", "expected_at",
+     "auto_renewal", "order_status", "payment_status", "refund_status", "shipment_status", "carrier",
+     "payment_method", "error_message", "error_code", "plan", "coupon_status"}
+)  # fmt: skip
+_LEAST = 0.4
+
+
+def find_facts(sheet: Sheet, page: Page, locale: Locale, image: Image) -> tuple[Fact, ...]:
+    """The facts that a page of this kind may hold, in reading order."""
+    claims = _grouped(sheet, page, locale, image) or _page_claims(sheet, page, locale, image)
+    claims = [claim for claim in claims if claim.name in FACTS_OF_PAGE[page] | PERSONAL_FACTS]
+    if page in ("other", "product", "coupon", "error"):
+        claims = [claim for claim in claims if claim.name not in ("person", "address")]
+    chosen = sorted(distinct(claims), key=lambda claim: (claim.line.top, claim.line.left))
+    return tuple(claim.fact() for claim in chosen if claim.value)
+
+
+def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
+    """The claims of a list, by row or card; empty if the page is no list."""
+    cards: Sequence[Sheet] = ()
+    if page == "order_list":
+        cards = order_cards(sheet) or repeated_cards(sheet)
+    elif page == "coupon":
+        return _coupons(sheet, locale)
+    elif page == "subscription":
+        cards = subscription_cards(sheet)
+    elif page == "charge_notice":
+        cards = repeated_cards(sheet) or message_cards(sheet, locale)
+        entries = [] if cards else charge_entries(sheet, locale)
+        if len(entries) >= 3 or (len(entries) == 2 and not sheet.labels):
+            return [
+                replace(claim, group=number)
+                for number, entry in enumerate(entries)
+                for claim in _entry_claims(entry, entries, locale)
+            ]
+    return [
+        replace(claim, group=number)
+        for number, card in enumerate(cards)
+        for claim in _page_claims(card, page, locale, image)
+    ]
+
+
+def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
+    cards = coupon_cards(sheet)
+    claims: list[Claim] = []
+    for number, card in enumerate(cards):
+        found = [*status_claims(card, "coupon"), *coupon_claims(card, locale)]
+        claims += [replace(claim, group=number) for claim in _choose(found, "coupon")]
+    claims += [c for c in error_claims(sheet) if c.name == "error_message" and len(c.value) > 7]
+    return _choose(claims, "coupon") if not cards else claims
+
+
+def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
+    taken = Taken()
+    claims = list(labelled_claims(sheet, page, locale, taken))
+    claims += personal_claims(sheet, page, claims, taken)
+    if page in _SIMPLE:
+        return _choose([*claims, *_SIMPLE[page](sheet, locale)], page)
+    if page == "payment_result":
+        claims += list(explained_failure(sheet)) if _says_failure(claims, sheet, page) else []
+    claims += list(status_claims(sheet, page))
+    claims += [c for c in sentence_claims(sheet.lines, locale) if c.line not in taken or c.name == "merchant"]
+    claims += list(renewal_claims(sheet, image, page))
+    claims += list(unlabelled_claims(sheet, page, locale, taken))
+    if page in ("order_detail", "order_list", "receipt", "refund", "payment_result"):
+        for claim in claims:
+            taken.add(claim.line)
+        claims += list(item_claims(sheet, locale, taken))
+    if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
+        claims += list(title_claims(sheet, taken))
+    return _choose(claims, page)
+
+
+_SIMPLE: dict[Page, Callable[[Sheet, Locale], Iterable[Claim]]] = {
+    "other": lambda sheet, locale: (),
+    "chat": lambda sheet, locale: (),
+    "error": lambda sheet, locale: error_claims(sheet),
+    "product": lambda sheet, locale: [*product_claims(sheet, locale), *shop_claims(sheet, Taken())],
+}
+
+
+def _says_failure(claims: Iterable[Claim], sheet: Sheet, page: Page) -> bool:
+    said = [c for c in (*claims, *status_claims(sheet, page)) if c.name == "payment_status"]
+    return bool(said) and max(said, key=lambda claim: claim.score).value == "failed"
+
+
+def _choose(claims: list[Claim], page: Page) -> list[Claim]:
+    chosen: list[Claim] = []
+    for name in {claim.name for claim in claims}:
+        rivals = [claim for claim in distinct(claims) if claim.name == name and claim.score >= _LEAST]
+        rivals.sort(key=lambda claim: -claim.score)
+        if name in _SINGLE:
+            chosen += rivals[:1]
+        elif rivals:
+            limit = 0.75 * rivals[0].score if name in ("merchant", "plan") else _LEAST
+            chosen += [claim for claim in rivals if claim.score >= limit]
+    return _without_shadows(_without_sums(chosen))
+
+
+def _without_sums(claims: list[Claim]) -> list[Claim]:
+    """A total of the discounts is not one more discount."""
+    discounts = [claim for claim in claims if claim.name == "discount"]
+    totals = [
+        claim
+        for claim in discounts
+        if len(discounts) > 1
+        and (
+            abs(sum(Decimal(c.value) for c in discounts if c is not claim) - Decimal(claim.value)) < Decimal("0.01")
+            or claim.score < max(c.score for c in discounts) - 0.2
+        )
+    ]
+    return [claim for claim in claims if claim not in totals[:1] or len(discounts) == 1]
+
+
+def _without_shadows(claims: list[Claim]) -> list[Claim]:
+    """One place in the picture says one thing: the stronger claim to it stays (two statuses may share a word)."""
+    kept: list[Claim] = []
+    for claim in sorted(claims, key=lambda claim: -claim.score):
+        rivals = [k for k in kept if overlaps(k.line.box, claim.line.box) and k.line.text == claim.line.text]
+        if not rivals or claim.name in PERSONAL_FACTS or claim.name.endswith("status"):
+            kept.append(claim)
+    return kept
+
+
+def _entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Iterator[Claim]:
+    text = " ".join(line.key for line in entry.lines)
+    signed = sum(1 for e in entries if e.money.sign == "-") * 2 >= len(entries)
+    refund = "退款" in text and entry.money.sign != "-" or "refund" in text
+    incoming = entry.money.sign == "+" if signed else entry.money.sign == "-"
+    price = entry.price.part(entry.money.start, entry.money.end)
+    if incoming or refund:
+        if refund or not signed:
+            yield Claim("refund_amount", entry.money.value, price, 0.85, locale.unit(entry.money))
+    else:
+        yield Claim("amount", entry.money.value, price, 0.85, locale.unit(entry.money))
+    yield from _entry_time(entry, locale, incoming)
+    yield from _entry_name(entry, locale)
+    for claim in sentence_claims([line for line in entry.lines if line is not entry.price], locale):
+        if claim.name in ("refund_amount", "discount") and claim.value:
+            yield claim
+
+
+def _entry_time(entry: Entry, locale: Locale, incoming: bool) -> Iterator[Claim]:
+    for line in entry.lines:
+        for time in locale.times(line.text):
+            dated = time.on(entry.day).in_year(entry.year)
+            if dated.iso:
+                name: FactName = "refunded_at" if incoming else "charged_at"
+                yield Claim(name, dated.iso, line.part(time.start, time.end), 0.85)
+                return
+    if entry.day and entry.day.iso:
+        yield Claim("charged_at", entry.day.iso, entry.price, 0.5)
+
+
+def _entry_name(entry: Entry, locale: Locale) -> Iterator[Claim]:
+    none = Taken()
+    names = [
+        line
+        for line in entry.lines
+        if is_name(line, none) and not locale.times(line.text) and not status_in(line.key, "payment_status")
+    ]
+    names = [line for line in names if line.right <= entry.price.left]
+    if names:
+        beside = [line for line in names if abs(line.middle - entry.price.middle) < 0.8 * entry.price.height]
+        best = min(beside or names, key=lambda line: (line.left // 40, line.top))
+        yield from _named_in(best)
+
+
+_KIND = re.compile(
+    r"^(?:退款|消费|付款|支付|扣款|自动扣款|自动续费|扫码付款|二维码付款|快捷支付|网上支付|refund|purchase|payment|pos|debit)\s*[-—–:：]\s*",
+    re.IGNORECASE,
+)
+_TRANSFER = re.compile(r"^(?:转账|轉賬|轉帳|transfer)\s*[-—–:：]?\s*(?:转给|转账给|轉給|给|to|来自|from)\s*", re.IGNORECASE)
+
+
+def _named_in(line: Line) -> Iterator[Claim]:
+    """The name in a row's title, without the kind of booking before it (退款-, REFUND -)."""
+    if transfer := _TRANSFER.match(line.text):
+        part = line.part(transfer.end(), len(line.text))
+        yield Claim("person", part.text, part, 0.7)
+        return
+    kind = _KIND.match(line.text)
+    part = line.part(kind.end(), len(line.text)) if kind else line
+    yield Claim("merchant", part.text.strip(), part, 0.75)

@@ -1,0 +1,134 @@
+"""The word lists beside this file, made ready for matching."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_FOLDER = Path(__file__).parent
+_LONGEST_LABEL = 32
+_TRAILING = " :*·•>›»?？！!。.、,，"
+_LEADING = " *·•◆■●|~-–—"
+# A label may carry its currency or a note: 金额(元), Total (USD), Subtotal (2 items).
+_NOTE = re.compile(r"[(\[【<][^)\]】>\d*]{0,14}(?:\d{1,3}\s?[^)\]】>\d*]{1,10})?[)\]】>]$")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a label means. ``rank`` orders synonyms that one page may show side by side; 1 is the strongest."""
+
+    name: str
+    rank: int = 1
+
+
+@cache
+def load(file: str) -> Any:
+    return yaml.load((_FOLDER / file).read_text(encoding="utf-8"), Loader=_loader())
+
+
+def _loader() -> type:
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def squeeze(key: str) -> str:
+    """A folded text without white space."""
+    return re.sub(r"\s+", "", key)
+
+
+@cache
+def labels() -> Mapping[str, Meaning]:
+    table: dict[str, Meaning] = {}
+    for heading, words in load("labels.yml").items():
+        name, _, rank = heading.partition("/")
+        for word in words:
+            table[squeeze(word)] = Meaning(name, int(rank or 1))
+    return table
+
+
+def label(key: str) -> Meaning | None:
+    """What a whole text (folded) means, if it is a label."""
+    bare = key.strip(_TRAILING).lstrip(_LEADING)
+    if len(bare) > _LONGEST_LABEL + 16:
+        return None
+    table = labels()
+    found = table.get(squeeze(bare))
+    if found is None and (note := _NOTE.search(bare)):
+        found = table.get(squeeze(bare[: note.start()]).rstrip(":"))
+    return found
+
+
+def label_at_start(key: str) -> tuple[Meaning, int] | None:
+    """The label that ends with the first colon, and where what follows it begins."""
+    colon = re.search(r"[:：]", key)
+    if colon is None or colon.start() > _LONGEST_LABEL + 8:
+        return None
+    found = label(key[: colon.start()])
+    return (found, colon.end()) if found else None
+
+
+def label_at_end(key: str) -> tuple[Meaning, int] | None:
+    """The longest label that a text ends with, and where it begins."""
+    bare = key.rstrip(_TRAILING + "-+−()（）[]【】为是人民币共")
+    for start in range(max(0, len(bare) - _LONGEST_LABEL), len(bare)):
+        if start and bare[start].isascii() and bare[start].isalnum() and bare[start - 1].isalnum():
+            continue
+        if bare[start].isspace() or bare[start] in _LEADING:
+            continue
+        if found := labels().get(squeeze(bare[start:])):
+            return found, start
+    return None
+
+
+def pattern(words: Iterable[str]) -> re.Pattern[str]:
+    """Any of the words, the longest first; English words only whole, white space as it comes."""
+    parts = []
+    for word in sorted({str(w) for w in words}, key=len, reverse=True):
+        body = r"\s*".join(re.escape(piece) for piece in re.split(r"\s+", word))
+        before = r"(?<![a-z])" if word[0].isascii() and word[0].isalpha() else ""
+        after = r"(?![a-z])" if word[-1].isascii() and word[-1].isalpha() else ""
+        parts.append(f"{before}{body}{after}")
+    return re.compile("|".join(parts) or r"(?!)")
+
+
+@cache
+def words(name: str) -> re.Pattern[str]:
+    """One flat list of words.yml as a pattern."""
+    return pattern(load("words.yml")[name])
+
+
+@cache
+def statuses(fact: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Every word of a status, the longest first, with the value it stands for."""
+    flat = [
+        (str(word), str(value)) for value, group in load("words.yml")["statuses"][fact].items() for word in group
+    ]
+    flat.sort(key=lambda pair: -len(squeeze(pair[0])))
+    return tuple((pattern([word]), value) for word, value in flat)
+
+
+@cache
+def page_words() -> Mapping[str, tuple[tuple[re.Pattern[str], frozenset[str], float], ...]]:
+    """By page: a pattern for any of the words, the words squeezed, and their weight."""
+    return {
+        page: tuple(
+            (pattern(group), frozenset(squeeze(str(w)) for w in group), float(weight))
+            for weight, group in groups.items()
+        )
+        for page, groups in load("words.yml")["pages"].items()
+    }
+
+
+def is_furniture(key: str) -> bool:
+    """Whether a text is a button, a tab or a menu and names nothing."""
+    bare = squeeze(key.strip(_TRAILING + _LEADING))
+    return bare in _furniture()
+
+
+@cache
+def _furniture() -> frozenset[str]:
+    data = load("words.yml")
+    return frozenset(squeeze(str(w)) for w in [*data["furniture"], *data["tabs"]])

@@ -1,0 +1,184 @@
+"""Lists: which lines make one row or card."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adapters.readers.ocr.claims import Locale
+from adapters.readers.ocr.items import price_of
+from adapters.readers.ocr.layout import Sheet
+from adapters.readers.ocr.lines import Line
+from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.sentences import passages, sentence_claims
+from adapters.readers.ocr.statuses import is_tab_row, status_in
+from adapters.readers.ocr.times import Time
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of a list of charges: its lines, its amount, and the day of the header that it stands under."""
+
+    lines: tuple[Line, ...]
+    price: Line
+    money: Money
+    day: Time | None
+    year: str | None
+
+
+def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
+    """The rows of a list of charges, or nothing if this is none: amounts in one column, names at their left."""
+    anchors = _column(sheet)
+    if len(anchors) < 2:
+        return []
+    entries: list[Entry] = []
+    day: Time | None = None
+    year: str | None = None
+    places = [index for index, _, _ in anchors]
+    for number, (index, price, money) in enumerate(anchors):
+        for row in sheet.rows[places[number - 1] + 1 if number else 0 : index]:
+            day = _header_day(row, locale) or day
+            year = _header_year(row) or year
+        last = places[number + 1] if number + 1 < len(places) else len(sheet.rows)
+        lines = list(sheet.rows[index])
+        bottom = price.bottom
+        for row in sheet.rows[index + 1 : last]:
+            if row[0].top - bottom > 1.6 * price.height or _header_day(row, locale) or _header_year(row):
+                break
+            lines += row
+            bottom = max(line.bottom for line in row)
+        entries.append(Entry(tuple(lines), price, money, day, year))
+    return entries
+
+
+def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
+    """Amounts that end at one right edge, each with a name at its left that is no label."""
+    found: list[tuple[int, Line, Money]] = []
+    for index, row in enumerate(sheet.rows):
+        price = row[-1] if len(row) > 1 else None
+        money = price_of(price) if price else None
+        if price is None or money is None or price.left < 0.45 * sheet.width:
+            continue
+        left = [line for line in row[:-1] if len(line.text) > 1]
+        if left and not any(sheet.is_label(line) for line in left):
+            found.append((index, price, money))
+    if not found:
+        return []
+    edges = Counter(round(price.right / max(1.0, 0.02 * sheet.width)) for _, price, _ in found)
+    edge, _ = edges.most_common(1)[0]
+    return [f for f in found if abs(round(f[1].right / max(1.0, 0.02 * sheet.width)) - edge) <= 1]
+
+
+_MONTH = re.compile(
+    r"^\D{0,3}(20\d\d)\s?[年/.-]\s?\d{1,2}\s?月?\D{0,3}$|^(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,?\s(20\d\d)\W*$"
+)
+
+
+def _header_year(row: Sequence[Line]) -> str | None:
+    """The year of a month's header: 2025年12月, December 2025."""
+    for line in row:
+        if match := _MONTH.match(line.key.strip()):
+            return match[1] or match[2]
+    return None
+
+
+def _header_day(row: Sequence[Line], locale: Locale) -> Time | None:
+    if any(find_money(line.text) and len(row) == 1 for line in row) or len(row[0].text) > 24:
+        return None
+    times = locale.times(row[0].text)
+    if len(times) != 1 or times[0].day is None or times[0].clock is not None:
+        return None
+    rest = row[0].key[: times[0].start] + row[0].key[times[0].end :]
+    rest = re.sub(r"周.|星期.|礼拜.|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|今天|昨天|today|yesterday", "", rest)
+    return times[0] if len(re.sub(r"[\W_]", "", rest)) <= 2 else None
+
+
+def order_cards(sheet: Sheet) -> list[Sheet]:
+    """The cards of a list of orders: each begins with a row that says the order's status at the right."""
+    starts = [
+        index
+        for index, row in enumerate(sheet.rows)
+        if len(row) >= 2 and not is_tab_row(row) and _says_status(row[-1], sheet)
+    ]
+    return _split(sheet, starts)
+
+
+def _says_status(line: Line, sheet: Sheet) -> bool:
+    found = status_in(line.key, "order_status")
+    return bool(found and found[1] >= 0.7 and line.right > 0.75 * sheet.width)
+
+
+_MARKERS = ("amount", "_amount", "charged_at", "_time", "order_no", "ordered_at", "transaction_no")
+
+
+def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
+    """Messages that each tell of a charge, as a bank's do."""
+    found = []
+    for passage in passages(sheet.lines):
+        lines = [line for _, line in passage.lines]
+        if len(passage.text) > 12 and any(c.name == "amount" for c in sentence_claims(lines, locale)):
+            found.append(Sheet(lines, sheet.width, sheet.height))
+    return found if len(found) >= 2 and not sheet.labels else []
+
+
+def repeated_cards(sheet: Sheet) -> list[Sheet]:
+    """Cards that show the same labels again and again, as a service account's notices do."""
+    names = [
+        (index, meaning.name)
+        for index, row in enumerate(sheet.rows)
+        for line in row[:1]
+        if (meaning := sheet.labels.get(id(line))) and not meaning.name.startswith("_note")
+    ]
+    counts = Counter(name for _, name in names if name in _MARKERS)
+    if not counts or counts.most_common(1)[0][1] < 2:
+        return []
+    marker = counts.most_common(1)[0][0]
+    rows = [index for index, name in names if name == marker]
+    starts = [0]
+    for previous, current in zip(rows, rows[1:], strict=False):
+        starts.append(_widest_gap(sheet, previous, current))
+    return _split(sheet, starts)
+
+
+def _widest_gap(sheet: Sheet, start: int, end: int) -> int:
+    gaps = {
+        index: sheet.rows[index][0].top - max(line.bottom for line in sheet.rows[index - 1])
+        for index in range(start + 1, end + 1)
+    }
+    return max(gaps, key=lambda index: gaps[index])
+
+
+def _split(sheet: Sheet, starts: list[int]) -> list[Sheet]:
+    if len(starts) < 2:
+        return []
+    cards = []
+    for start, end in zip(starts, [*starts[1:], len(sheet.rows)], strict=True):
+        lines = [line for row in sheet.rows[start:end] for line in row]
+        cards.append(Sheet(lines, sheet.width, sheet.height))
+    return cards
+
+
+_RENEWS = re.compile(
+    r"续订|续费|续期|扣款|扣费|到期|已取消|已过期|有效期|renews?|expires|ends on|ended|cancell?ed|next (?:payment|billing|charge)|next bill|will renew"
+)
+
+
+def subscription_cards(sheet: Sheet) -> list[Sheet]:
+    """Several subscriptions: blocks set apart by space, each of which says when it renews or ends."""
+    if not sheet.rows:
+        return []
+    starts = [0]
+    for index in range(1, len(sheet.rows)):
+        bottom = max(line.bottom for line in sheet.rows[index - 1])
+        if sheet.rows[index][0].top - bottom > 1.1 * sheet.usual_height:
+            starts.append(index)
+    blocks = _split(sheet, starts)
+    cards = [
+        block
+        for block in blocks
+        if len(block.rows) >= 3
+        and any(_RENEWS.search(line.key) for line in block.lines)
+        and not block.labels
+        and block.lines[0].top > 0.08 * sheet.height
+    ]
+    return cards if len(cards) >= 2 else []

@@ -1,0 +1,47 @@
+"""Whether a subscription renews: from a switch, from words, from the button that is offered."""
+
+import re
+from collections.abc import Iterator
+
+from adapters.readers.ocr.claims import Claim
+from adapters.readers.ocr.detector import Image
+from adapters.readers.ocr.layout import Sheet
+from adapters.readers.ocr.lexicon import pattern, squeeze
+from adapters.readers.ocr.lines import Line
+from adapters.readers.ocr.statuses import status_in
+from adapters.readers.ocr.switches import find_switch
+from bot.domain.vocabulary import Page
+
+_RENEWAL = pattern(
+    ["续费", "续订", "续期", "自动扣款", "自动扣费", "连续包月", "免密", "auto-renew", "auto renew", "renewal", "autopay",
+     "auto-pay", "recurring", "订阅", "subscription", "renew"]
+)  # fmt: skip
+
+
+_DATED = re.compile(r"\d\s?[月/.-]\s?\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
+_ENDS = re.compile(r"到期|截止|不再|不会|取消|关闭|won't|will not|not renew|cancel|expire|ends|until")
+
+
+def renewal_claims(sheet: Sheet, image: Image, page: Page) -> Iterator[Claim]:
+    if page not in ("subscription", "charge_notice"):
+        return
+    for line in sheet.lines:
+        if len(line.text) <= 24 and _RENEWAL.search(line.key):
+            yield from _switch(image, line)
+        found = status_in(line.key, "auto_renewal")
+        if found is None:
+            if _DATED.search(line.key) and _RENEWAL.search(line.key) and not _ENDS.search(line.key):
+                yield Claim("auto_renewal", "on", line, 0.7)
+            continue
+        value, coverage, span = found
+        about = len(squeeze(line.key[span[0] : span[1]])) > 3 or _RENEWAL.search(line.key)
+        if about and (coverage > 0.55 or page == "subscription"):
+            shown = line if coverage > 0.7 else line.part(*span)
+            yield Claim("auto_renewal", value, shown, 0.5 + 0.3 * coverage)
+
+
+def _switch(image: Image, line: Line) -> Iterator[Claim]:
+    if found := find_switch(image, line):
+        on, box = found
+        shown = Line(text="", box=box, confidence=0.95, places=())
+        yield Claim("auto_renewal", "on" if on else "off", shown, 1.0)

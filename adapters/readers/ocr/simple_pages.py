@@ -1,0 +1,111 @@
+"""Pages with little on them: a product, coupons, an error."""
+
+import re
+from collections.abc import Iterator
+
+from adapters.readers.ocr.claims import Claim, Locale, Taken
+from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.items import is_name, price_of
+from adapters.readers.ocr.layout import Sheet
+from adapters.readers.ocr.lexicon import pattern
+from adapters.readers.ocr.lines import Line, joined
+from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.sentences import passages
+from adapters.readers.ocr.statuses import is_tab_row
+
+_TROUBLE = pattern(
+    ["失败", "错误", "异常", "繁忙", "无法", "不能", "不可用", "不足", "超限", "超出", "超时", "被拒", "拒绝", "无效", "失效", "过期",
+     "不存在", "不正确", "未达", "不满足", "不支持", "次数过多", "频繁", "维护", "中断", "已锁定", "锁定", "冻结", "出错", "故障", "限制",
+     "稍后再试", "稍后重试", "请检查", "不符", "未通过", "断开", "没有网络", "declined", "failed", "failure", "error", "unable", "couldn't",
+     "could not", "can't", "cannot", "went wrong", "invalid", "expired", "not found", "unavailable", "insufficient", "denied",
+     "try again", "timed out", "timeout", "blocked", "exceeded", "incorrect", "not available", "rejected", "wrong", "bad gateway",
+     "forbidden", "locked", "suspended", "not eligible", "doesn't", "problem", "too many", "not supported", "refused", "unsuccessful"]
+)  # fmt: skip
+_CODE = re.compile(
+    r"(?:错误码|错误代码|错误编号|异常码|返回码|代码|error\s?code|err(?:or)?\s?no\.?|decline\s?code|code|error|status|http)\s*[:：#(\[]?\s*(?P<it>[A-Za-z0-9]*[-_]?\d[A-Za-z0-9_-]*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+_BARE_CODE = re.compile(
+    r"(?<![A-Za-z0-9])(?P<it>[45]\d\d(?=\s*(?:$|(?i:bad|not|internal|forbidden|service|gateway|error|unauthorized|too)))|[A-Z]{2,}(?:_[A-Z0-9]+)+|[A-Z]{1,5}[-_]?\d{3,8}|0x[0-9A-Fa-f]{4,8})(?![A-Za-z0-9])"
+)
+_DISCOUNT = re.compile(r"\d(?:\.\d)?\s?折|\d{1,2}\s?%\s?off|免运|free shipping|免配送", re.IGNORECASE)
+
+
+def error_claims(sheet: Sheet) -> Iterator[Claim]:
+    """What went wrong, in the page's own words, and the code that it gives."""
+    for line in sheet.lines:
+        match = _CODE.search(line.text) or _BARE_CODE.search(line.text)
+        if match and len(line.text) < 60 and not find_money(match["it"]):
+            place = line.part(*match.span("it"))
+            yield Claim("error_code", place.text, place, 0.85)
+    usual = sheet.usual_height or 1.0
+    for passage in passages(sheet.lines):
+        lines = [line for _, line in passage.lines]
+        text = re.sub(r"[(（\[]?(?:错误码|错误代码|error code).*$", "", passage.text, flags=re.IGNORECASE)
+        text = re.sub(r"^[45]\d\d\s+", "", text).strip()
+        if not 4 <= len(text) <= 160 or not _TROUBLE.search(fold(text)):
+            continue
+        telling = min(1.0, len(text) / 14)
+        size = min(1.5, lines[0].height / usual)
+        yield Claim("error_message", text, joined(lines), 0.35 + 0.3 * telling + 0.2 * size)
+
+
+def explained_failure(sheet: Sheet) -> Iterator[Claim]:
+    """On a page of a failed payment: the sentence that says why, not the headline that says so."""
+    for claim in error_claims(sheet):
+        if claim.name == "error_code":
+            yield claim
+        elif len(claim.value) >= (9 if claim.value.isascii() is False else 22):
+            yield claim
+
+
+def product_claims(sheet: Sheet, locale: Locale) -> Iterator[Claim]:
+    """The price is the largest amount; the title the longest strong text near it."""
+    nothing = Taken()
+    prices = [(line, money) for line in sheet.lines if (money := price_of(line)) and money.unit]
+    if not prices:
+        return
+    price, money = max(prices, key=lambda pair: (round(pair[0].height / 3), -pair[0].top))
+    yield Claim("item_price", money.value, price.part(money.start, money.end), 0.8, locale.unit(money))
+    titles = []
+    for passage in passages(sheet.lines):
+        lines = [line for _, line in passage.lines]
+        if is_name(lines[0], nothing) and not find_money(passage.text) and 4 <= len(passage.text) <= 160:
+            near = 1.0 - min(1.0, abs(lines[0].middle - price.middle) / (0.5 * sheet.height))
+            weight = len(passage.text) ** 0.5 * lines[0].height**1.5 * lines[0].strength * (0.5 + near)
+            titles.append((weight, lines))
+    if titles:
+        lines = max(titles, key=lambda title: title[0])[1]
+        title = joined(lines[:3])
+        yield Claim("product", title.text.strip(), title, 0.75)
+
+
+def coupon_cards(sheet: Sheet) -> list[Sheet]:
+    """A coupon's card: around what it takes off, in large letters."""
+    anchors = [line for line in sheet.lines if _is_value(line, sheet)]
+    if not anchors:
+        return []
+    anchors.sort(key=lambda line: line.middle)
+    cards: list[list[Line]] = [[] for _ in anchors]
+    heights = [b.middle - a.middle for a, b in zip(anchors, anchors[1:], strict=False)]
+    reach = min(heights) / 2 if heights else 4 * anchors[0].height
+    for row in sheet.rows:
+        if is_tab_row(row):
+            continue
+        for line in row:
+            index = min(range(len(anchors)), key=lambda i: abs(anchors[i].middle - line.middle))
+            if abs(anchors[index].middle - line.middle) <= reach * 1.25:
+                cards[index].append(line)
+    return [Sheet(lines, sheet.width, sheet.height) for lines in cards]
+
+
+def _is_value(line: Line, sheet: Sheet) -> bool:
+    large = line.height > 1.15 * sheet.usual_height
+    return large and bool(price_of(line) or (_DISCOUNT.search(line.key) and len(line.text) <= 14))
+
+
+def coupon_claims(sheet: Sheet, locale: Locale) -> Iterator[Claim]:
+    prices: list[tuple[Line, Money]] = [(line, money) for line in sheet.lines if (money := price_of(line))]
+    if prices:
+        line, money = max(prices, key=lambda pair: pair[0].height)
+        yield Claim("discount", money.value, line.part(money.start, money.end), 0.8, locale.unit(money))

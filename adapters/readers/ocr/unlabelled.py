@@ -1,0 +1,155 @@
+"""What stands without a label: the headline amount, the merchant over it, the plan, the carrier."""
+
+import re
+from collections.abc import Iterator
+
+from adapters.readers.ocr.claims import Claim, Locale, Taken
+from adapters.readers.ocr.items import is_name, price_of
+from adapters.readers.ocr.labelled import PLAN_WORDS
+from adapters.readers.ocr.layout import Sheet
+from adapters.readers.ocr.lexicon import words
+from adapters.readers.ocr.lines import Line
+from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.statuses import STATUS_OF_PAGE, is_tab_row, status_in
+from bot.domain.vocabulary import FactName, Page
+
+_HEADLINES: dict[Page, FactName] = {
+    "charge_notice": "amount",
+    "payment_result": "amount",
+    "refund": "refund_amount",
+    "subscription": "amount",
+    "receipt": "amount",
+}
+_SHOP = re.compile(
+    r"旗舰店|专营店|专卖店|官方店|自营|工厂店|企业店|便利店|超市|商城|药房|餐厅|餐馆|饭店|门店|分店|专营|店\)?$|店）$|馆$|铺$|坊$|official store|flagship|\bstore$|\bshop$|\bltd\b|\binc\b"
+)
+_CARRIER = re.compile(
+    r"[一-鿿]{2,4}(?:速运|速運|快递|快遞|速递|速遞|物流|快运|貨運|货运)(?!公司|信息|详情|单|状态|跟踪|進|资|員|员)|\b[A-Z][A-Za-z&]+(?:\s[A-Z][A-Za-z]+)?\s(?:Express|Logistics|Post|Courier|Couriers|Parcel|Freight)\b"
+)
+_NUMBER_SHAPE = re.compile(r"(?<![A-Za-z0-9])(?:SF\d{12,15}|YT\d{13,18}|JD[A-Z0-9]{11,20}|JT\d{13}|ZTO?\d{10,14}|DPK\d{9,12}|1Z[A-Z0-9]{16}|[A-Z]{2}\d{9}[A-Z]{2}|TBA\d{12})(?![A-Za-z0-9])")
+
+
+def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
+    headline = find_headline(sheet, taken) if page in _HEADLINES else None
+    if headline:
+        line, money = headline
+        place = line.part(money.start, money.end)
+        prominent = line.height > 1.3 * sheet.usual_height
+        yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, locale.unit(money))
+        if page in ("charge_notice", "payment_result"):
+            yield from _around(sheet, line, page, taken)
+    if page in ("order_detail", "order_list"):
+        yield from shop_claims(sheet, taken)
+    if page in ("logistics", "order_detail"):
+        yield from _carrier(sheet, taken)
+    if page == "receipt":
+        yield from _issuer(sheet, taken)
+    if page == "subscription":
+        yield from _plan(sheet, taken)
+
+
+def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
+    """The amount that is printed larger than anything else, if there is one."""
+    found = [
+        (line, money)
+        for line in sheet.lines
+        if line not in taken and line.middle < 0.75 * sheet.height and (money := price_of(line))
+    ]
+    if not found:
+        return None
+    best = max(found, key=lambda pair: (round(pair[0].height / 4), -pair[0].top))
+    beside = [line for line, _ in found if line is not best[0] and line.height > 0.85 * best[0].height]
+    if any(abs(line.middle - best[0].middle) < line.height for line in beside):
+        return None  # several prices side by side are offers to choose from
+    return best
+
+
+def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[Claim]:
+    """Whom the money went to stands over the headline, or under it; centred like it, or at its left."""
+    centre = (headline.left + headline.right) / 2
+    best: tuple[float, Line] | None = None
+    for line in sheet.lines:
+        if line is headline or not is_name(line, taken) or _is_status(line, page):
+            continue
+        gap = headline.top - line.bottom if line.middle < headline.middle else line.top - headline.bottom
+        aside = abs((line.left + line.right) / 2 - centre)
+        if gap > 2.6 * headline.height or aside > 0.12 * sheet.width or line.top < 0.07 * sheet.height:
+            continue
+        if len(line.text) > 30 or re.search(r"[，。,!！?？]|正在|请|赚取|積分|积分|获得|\d{3,}", line.text) or find_money(line.text) or line.height < 0.7 * sheet.usual_height:
+            continue
+        distance = gap + (0.8 * headline.height if line.middle > headline.middle else 0.0)
+        if best is None or distance < best[0]:
+            best = distance, line
+    if best:
+        yield Claim("merchant", best[1].text.strip(), best[1], 0.78)
+
+
+_FROM = re.compile(r"(?:receipt|invoice|payment|order|purchase|bill)\s+(?:from|to|at)\s+(?P<it>[A-Z].{1,40})$", re.IGNORECASE)
+
+
+def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """Who sent a receipt: it says so, or stands at the head."""
+    for line in sheet.lines:
+        if match := _FROM.search(line.text):
+            place = line.part(*match.span("it"))
+            yield Claim("merchant", place.text.strip(), place, 0.75)
+    names = [line for line in sheet.lines if is_name(line, taken) and line.top < 0.2 * sheet.height]
+    if names:
+        yield Claim("merchant", names[0].text.strip(), names[0], 0.58)
+
+
+def _is_status(line: Line, page: Page) -> bool:
+    return any((found := status_in(line.key, fact)) and found[1] > 0.4 for fact in STATUS_OF_PAGE.get(page, ()))
+
+
+def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    for index, row in enumerate(sheet.rows):
+        named = [line for line in row[:2] if is_name(line, taken) and len(line.text) <= 32]
+        if is_tab_row(row) or not named:
+            continue
+        line = max(named, key=lambda line: len(line.text))
+        text = line.text.rstrip(" >›〉》")
+        arrow = len(text) < len(line.text.rstrip()) or any(re.fullmatch(r"[>›〉》]", other.text) for other in row[1:])
+        beside_status = len(row) > 1 and _is_status(row[-1], "order_list") and index < 2
+        if _SHOP.search(line.key.rstrip(" >›〉》")) or beside_status or (arrow and len(text) >= 3):
+            score = 0.7 if _SHOP.search(line.key.rstrip(" >›〉》")) else 0.66 if beside_status else 0.45
+            yield Claim("merchant", text.strip(), line.part(0, len(text)), score)
+
+
+def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    for line in sheet.lines:
+        match = words("carriers").search(line.key) or _CARRIER.search(line.text)
+        if not match or len(line.text) > 44 or match.start() > 12:
+            continue
+        place = line.part(*match.span())
+        rest = line.key[match.end() :]
+        score = 0.5 + 0.25 * (match.end() - match.start()) / max(1, len(line.key)) - 0.1 * line.middle / sheet.height
+        yield Claim("carrier", place.text, place, score)
+        number = re.search(r"[A-Za-z]{0,4}\d[A-Za-z0-9\s-]{7,30}", line.text[match.end() :])
+        if number and re.match(r"\W*$", rest[: number.start()]):
+            yield from _tracking(line.part(match.end() + number.start(), match.end() + number.end()), 0.8)
+    for line in sheet.lines:
+        if match := _NUMBER_SHAPE.search(line.text):
+            yield from _tracking(line.part(*match.span()), 0.7)
+
+
+def _tracking(place: Line, score: float) -> Iterator[Claim]:
+    value = re.sub(r"\s", "", place.text)
+    if sum(c.isdigit() for c in value) >= 8:
+        yield Claim("tracking_no", value, place, score)
+
+
+def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    names = [line for line in sheet.lines if is_name(line, taken) and len(line.text) > 1]
+    if len(sheet.lines) <= 8 and not sheet.labels and len(names) >= 2 and names[0].left < 0.5 * sheet.width:
+        yield Claim("merchant", names[0].text.strip(), names[0], 0.6)
+        yield Claim("plan", names[1].text.strip(), names[1], 0.6)
+        return
+    for line in sheet.lines:
+        found = PLAN_WORDS.findall(line.key)
+        if not found or not is_name(line, taken) or not 3 <= len(line.text) <= 40 or line.top < 0.08 * sheet.height:
+            continue
+        if re.search(r"[。，,]|管理|中心|协议|须知|说明|服务$|权益|通知|取消|关闭|恢复|开启|manage|cancel|your subscription|terms", line.key):
+            continue
+        size = min(1.5, line.height / max(1.0, sheet.usual_height))
+        yield Claim("plan", line.text.strip(), line, 0.42 + 0.1 * min(3, len(found)) + 0.12 * size - 0.2 * line.middle / sheet.height)
