@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +26,7 @@ class Model:
     bias: NDArray[np.float32]
     temperature: float
 
-    def probabilities(
-        self, features: Mapping[str, float], vector: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
+    def probabilities(self, features: Sequence[str], vector: NDArray[np.float32]) -> NDArray[np.float64]:
         """How likely each intent is, in the order of ``intents``."""
         known, values = weigh(features, self.vocabulary, self.rarity)
         scores = values @ self.weights[known] + vector @ self.slopes + self.bias
@@ -72,18 +70,17 @@ class Model:
 
 
 def weigh(
-    features: Mapping[str, float], vocabulary: Mapping[str, int], rarity: NDArray[np.float32]
+    features: Sequence[str], vocabulary: Mapping[str, int], rarity: NDArray[np.float32]
 ) -> tuple[list[int], NDArray[np.float32]]:
     """The known features of a text and their values.
 
     The unknown ones count in its length, so that a text of unknown words pulls in no direction.
     """
-    known = [(vocabulary[name], weight) for name, weight in features.items() if name in vocabulary]
-    unknown = sum(weight**2 for name, weight in features.items() if name not in vocabulary)
-    places = [place for place, _ in known]
-    values = rarity[places] * np.array([weight for _, weight in known], dtype=np.float32)
-    length = float(values @ values + unknown * rarity[-1] ** 2) ** 0.5
-    return places, values / (length or 1.0)
+    known = [vocabulary[feature] for feature in features if feature in vocabulary]
+    values = rarity[known]
+    unknown = (len(features) - len(known)) * float(rarity[-1]) ** 2
+    length = (float(values @ values) + unknown) ** 0.5
+    return known, values / (length or 1.0)
 
 
 def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:

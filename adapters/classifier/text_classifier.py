@@ -12,7 +12,7 @@ from adapters.classifier.model import Model
 from bot.domain.intent import Alternative, IntentMatch
 from bot.domain.vocabulary import IntentName
 
-_TRAINER = "2"
+_TRAINER = "3"
 """Part of the cached file's name: to be raised whenever features or training change."""
 _ALTERNATIVES = 3
 

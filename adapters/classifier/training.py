@@ -57,17 +57,17 @@ class _Data:
         return scores
 
 
-def _vocabulary(rows: Sequence[Mapping[str, float]]) -> tuple[dict[str, int], NDArray[np.float32]]:
+def _vocabulary(rows: Sequence[Sequence[str]]) -> tuple[dict[str, int], NDArray[np.float32]]:
     """The features that occur twice or more, and how rare each is; last, how rare an unknown one is."""
-    counts = Counter(name for row in rows for name in row)
-    names = sorted(name for name, count in counts.items() if count > 1)
+    counts = Counter(feature for row in rows for feature in row)
+    names = sorted(feature for feature, count in counts.items() if count > 1)
     seen = np.array([*(counts[name] for name in names), 1], dtype=np.float64)
     rarity = np.log((1 + len(rows)) / (1 + seen)) + 1
     return {name: place for place, name in enumerate(names)}, rarity.astype(np.float32)
 
 
 def _matrix(
-    rows: Sequence[Mapping[str, float]], vocabulary: Mapping[str, int], rarity: NDArray[np.float32]
+    rows: Sequence[Sequence[str]], vocabulary: Mapping[str, int], rarity: NDArray[np.float32]
 ) -> csr_matrix:
     weighed = [weigh(row, vocabulary, rarity) for row in rows]
     ends = np.cumsum([0, *(len(places) for places, _ in weighed)])
