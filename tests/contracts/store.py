@@ -18,6 +18,7 @@ NONE = timedelta(0)
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REFUND = Action(name="request_refund", target="CH-1", status="pending", amount="88.00", unit="CNY")
+DONE = REFUND.model_copy(update={"status": "done"})
 
 
 def address(user: str = "user-1") -> Address:
@@ -212,6 +213,7 @@ class StoreContract:
         await store.accept(session, message("k1"))
         claimed = await claim(store, session)
         await store.release(claimed.ticket)
+        assert not await store.renew(claimed.ticket, LEASE)
         assert await store.unanswered(9) == [session]
         await claim(store, session)
         await store.release(claimed.ticket)
@@ -357,15 +359,14 @@ class StoreContract:
         (claimed,) = (one for one in claims if one is not None)
         assert claimed.effect.proposal.action == REFUND
         assert await store.due_effects(9) == []
-        done = REFUND.model_copy(update={"status": "done"})
-        await store.settle_effect(claimed, done, Reply(text="已退款", quick_replies=("谢谢",)))
-        await store.settle_effect(claimed, done, Reply(text="已退款", quick_replies=("谢谢",)))
+        await store.settle_effect(claimed, DONE, Reply(text="已退款", quick_replies=("谢谢",)))
+        await store.settle_effect(claimed, DONE, Reply(text="已退款", quick_replies=("谢谢",)))
         assert await store.due_effects(9) == []
         assert await store.claim_effect(id, LEASE) is None
         assert await texts(store, session) == ["是的", "已退款"]
         turn = await store.turn_of(session, 1)
         assert turn is not None
-        assert (turn.reply, turn.quick_replies, turn.actions) == ("已退款", ("谢谢",), (done,))
+        assert (turn.reply, turn.quick_replies, turn.actions) == ("已退款", ("谢谢",), (DONE,))
         (exchange,) = await store.exchanges(session, NOW - timedelta(days=400), 9)
         assert exchange.reply == "已退款"
 
@@ -375,8 +376,7 @@ class StoreContract:
         id = await confirm_refund(store, session)
         await store.accept(session, message("k2"))
         before = await claim(store, session)
-        done = REFUND.model_copy(update={"status": "done"})
-        await store.settle_effect(await claim_effect(store, id), done, Reply(text="已退款"))
+        await store.settle_effect(await claim_effect(store, id), DONE, Reply(text="已退款"))
         after = await store.reclaim(before.ticket, LEASE)
         assert after is not None
         assert after.version > before.version
@@ -398,10 +398,9 @@ class StoreContract:
         assert await other.due_effects(9) == [id]
         taken = await claim_effect(other, id)
         assert (crashed.effect.tries, taken.effect.tries) == (0, 1)
-        done = REFUND.model_copy(update={"status": "done"})
         with pytest.raises(Fenced):
-            await store.settle_effect(crashed, done, Reply(text="已退款"))
-        await other.settle_effect(taken, done, Reply(text="已退款"))
+            await store.settle_effect(crashed, DONE, Reply(text="已退款"))
+        await other.settle_effect(taken, DONE, Reply(text="已退款"))
         assert await texts(store, session) == ["是的", "已退款"]
 
     async def test_an_effect_can_be_put_off(self, store: Store, session: SessionId) -> None:
@@ -413,7 +412,7 @@ class StoreContract:
         assert await store.claim_effect(id, LEASE) is None
         await store.settle_effect(claimed, REFUND, None, again_in=NONE)
         again = await claim_effect(store, id)
-        await store.settle_effect(again, REFUND.model_copy(update={"status": "done"}), Reply(text="已退款"))
+        await store.settle_effect(again, DONE, Reply(text="已退款"))
         assert await texts(store, session) == ["是的", "处理中", "已退款"]
 
     async def test_a_result_is_kept_but_not_said_under_a_person(
@@ -421,12 +420,11 @@ class StoreContract:
     ) -> None:
         claimed = await claim_effect(store, await confirm_refund(store, session))
         await store.take_over(session, "小王")
-        done = REFUND.model_copy(update={"status": "done"})
-        await store.settle_effect(claimed, done, Reply(text="已退款"))
+        await store.settle_effect(claimed, DONE, Reply(text="已退款"))
         assert await texts(store, session) == ["是的"]
         turn = await store.turn_of(session, 1)
         assert turn is not None
-        assert (turn.reply, turn.actions) == (None, (done,))
+        assert (turn.reply, turn.actions) == (None, (DONE,))
 
     async def test_what_a_turn_shows_of_an_action_stays_masked(
         self, store: Store, session: SessionId
