@@ -88,7 +88,14 @@ class Fanout:
                     await self._serve(pubsub)
             except* (RedisError, OSError):
                 self._failed()
+                self._let_all_look()
             await asyncio.sleep(self._pause)
+
+    def _let_all_look(self) -> None:
+        """As often as the connection is tried again: an outage makes watching slow, not blind."""
+        for watches in tuple(self._watches.values()):
+            for watch in tuple(watches):
+                watch.tell(LOOK)
 
     async def _serve(self, pubsub: PubSub) -> None:
         """Until the connection breaks."""
