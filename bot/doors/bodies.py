@@ -10,19 +10,24 @@ from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 
 from bot.domain.errors import BadRequest, BadText, ShotdeskError
-from bot.domain.vocabulary import PictureId, SessionId
+from bot.domain.vocabulary import CustomerId, PictureId, SessionId
 
 T = TypeVar("T")
 
 BODY_WITHIN = timedelta(seconds=60)
 """A body that takes longer is not waited for: many slow ones would hold the server up."""
 
+LET_GO = 64 * 1024 * 1024
+"""Bytes beyond the limit after which a client is cut off."""
+
 QUOTED = 200
 """Characters of a stranger's words that an error repeats."""
 
-Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ONE_LINE = Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")
+Name = Annotated[str, ONE_LINE]
 """Somebody else's id of something: whatever can be written on one line."""
 
+CustomerName = Annotated[CustomerId, ONE_LINE]
 SessionName = Annotated[SessionId, Field(min_length=1, max_length=120, pattern=r"^[\w.:@-]+$")]
 PictureName = Annotated[PictureId, Field(min_length=1, max_length=80)]
 
@@ -34,19 +39,26 @@ class TooSlow(ShotdeskError):
 
 
 async def read_body(request: Request, limit: int, too_large: ShotdeskError) -> bytes:
-    """The body, given up as soon as it is longer than ``limit`` bytes. Raises TooSlow, BadRequest."""
+    """The body, if it has at most ``limit`` bytes, else ``too_large``. Raises TooSlow, BadRequest.
+
+    What is too much is still taken in, and let go: a client hears an answer once it has sent everything.
+    """
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_WITHIN.total_seconds()):
             async for part in request.stream():
                 size += len(part)
                 if size > limit:
-                    raise too_large
+                    parts.clear()
+                if size > limit + LET_GO:
+                    break
                 parts.append(part)
     except TimeoutError:
         raise TooSlow from None
     except ClientDisconnect:
         raise BadRequest("the body was cut off") from None
+    if size > limit:
+        raise too_large
     return b"".join(parts)
 
 

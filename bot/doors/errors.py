@@ -50,8 +50,7 @@ STATUS: dict[type[ShotdeskError], int] = {
 
 HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
-    408: {"Connection": "close"},
-    # the rest of a body that is too large is not read: what follows on the connection would be that rest
+    408: {"Connection": "close"},  # the rest of the body may follow
     413: {"Connection": "close"},
     429: {"Retry-After": "2"},
     503: {"Retry-After": "2"},

@@ -12,8 +12,8 @@ from bot.app import App
 from bot.domain.base import Model
 from bot.domain.errors import BadText, NotFound, TextTooLong
 from bot.domain.message import MAX_PICTURES, Accepted, Address, Attachment, Message
-from bot.domain.vocabulary import CustomerId, SessionId
-from bot.doors.bodies import Name, PictureName, SessionName, read_body, read_json
+from bot.domain.vocabulary import SessionId
+from bot.doors.bodies import CustomerName, Name, PictureName, SessionName, read_body, read_json
 from bot.doors.errors import Unauthorized
 from bot.doors.line import Line
 from bot.telemetry import MESSAGES
@@ -33,7 +33,7 @@ class NewMessage(Model):
     client_id: Name
     text: str = ""
     attachments: Annotated[tuple[PictureName, ...], Field(max_length=MAX_PICTURES)] = ()
-    customer: Annotated[CustomerId, Name] | None = None
+    customer: CustomerName | None = None
 
 
 NEW_MESSAGE = TypeAdapter(NewMessage)

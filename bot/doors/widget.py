@@ -16,7 +16,7 @@ from bot.domain.base import Model
 from bot.domain.errors import BadRequest, SessionOfAnotherCustomer, ShotdeskError, Unavailable
 from bot.domain.message import MAX_PICTURES
 from bot.domain.vocabulary import CustomerId, SessionId
-from bot.doors.bodies import Name, PictureName, SessionName, client_id_in, read_json
+from bot.doors.bodies import CustomerName, Name, PictureName, SessionName, client_id_in, read_json
 from bot.doors.errors import TooManyRequests
 from bot.doors.line import Line
 from bot.doors.sessions import NewMessage, accept
@@ -51,7 +51,7 @@ class Hello(Model):
     type: Literal["hello"]
     session: SessionName | None = None
     last_seq: Annotated[int, Field(ge=0)] = 0
-    customer: Name | None = None
+    customer: CustomerName | None = None
     signature: Annotated[str, Field(max_length=128)] | None = None
 
 
@@ -151,7 +151,7 @@ class Widget:
         right = sign(hello.customer, secret.get_secret_value())
         if not hmac.compare_digest(right.encode(), (hello.signature or "").lower().encode()):
             raise BadSignature
-        return CustomerId(hello.customer)
+        return hello.customer
 
     async def _session_of(self, hello: Hello) -> tuple[SessionId, int]:
         """The session named, with its last seq; a new one, under a name that nobody can guess, if there is none."""

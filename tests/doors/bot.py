@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from bot.app import App, open_app, opened_orders, read_order_file
 from bot.domain.intent import IntentMatch
 from bot.domain.reading import Fact, Picture, Reading, Seen
+from bot.domain.vocabulary import SessionId
 from bot.doors.widget import sign
 from bot.serve import listening, serving
 from bot.settings import Settings
@@ -157,3 +158,19 @@ def png(size: tuple[int, int] = (40, 80), format: str = "PNG") -> bytes:
     out = BytesIO()
     Image.effect_noise(size, 60).save(out, format)
     return out.getvalue()
+
+
+async def expecting(bot: Bot, tab: Tab, expected: bool) -> None:
+    """Waits until a picture is, or is no longer, on its way into a session."""
+    await eventually(lambda: _is(bot.app.cache.expects_picture(SessionId(tab.session)), expected))
+
+
+async def eventually(happens: Callable[[], Awaitable[bool]]) -> None:
+    """Waits for what nothing announces."""
+    async with asyncio.timeout(SOON):
+        while not await happens():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def _is(answer: Awaitable[bool], expected: bool) -> bool:
+    return await answer is expected
