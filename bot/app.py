@@ -69,11 +69,15 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, *, migrated: bool = False, readers: Sequence[ScreenReader] = ()
+    settings: Settings,
+    *,
+    migrated: bool = False,
+    readers: Sequence[ScreenReader] = (),
+    classifier: Classifier | None = None,
 ) -> AsyncIterator[App]:
     """Wires the bot and closes it again. ``migrated``: bring the databases up to date first.
 
-    ``readers``: instead of those that the settings name. Raises BadSettings, Unavailable.
+    ``readers`` and ``classifier``: instead of those that the settings name. Raises BadSettings, Unavailable.
     """
     from adapters.channels.web import WebChannel
     from adapters.database import Database
@@ -103,7 +107,7 @@ async def open_app(
             inbox,
             Perception(ladder, media, pictures),
             Understanding(
-                load_classifier(settings),
+                classifier or load_classifier(settings),
                 lambda text: wording.is_button(text, "yes_no", 0),
                 lambda text: wording.is_button(text, "yes_no", 1),
             ),

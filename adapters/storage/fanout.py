@@ -92,7 +92,14 @@ class Fanout:
             except* Exception as errors:  # whatever a broken connection raises: watchers must hear again
                 log.warning("live news are interrupted: %r", errors.exceptions[0])
                 self._failed()
+                self._let_all_look()
             await asyncio.sleep(self._pause)
+
+    def _let_all_look(self) -> None:
+        """As often as the connection is tried again: an outage makes watching slow, not blind."""
+        for watches in tuple(self._watches.values()):
+            for watch in tuple(watches):
+                watch.tell(LOOK)
 
     async def _serve(self, pubsub: PubSub) -> None:
         """Until the connection breaks."""
