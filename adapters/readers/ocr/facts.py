@@ -25,7 +25,7 @@ from adapters.readers.ocr.simple_pages import (
 from adapters.readers.ocr.statuses import status_claims, status_in
 from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims
 from bot.domain.reading import Fact
-from bot.domain.vocabulary import PERSONAL_FACTS, FactName, Page
+from bot.domain.vocabulary import PERSONAL_FACTS, TIME_FACTS, FactName, Page
 
 _COMMON: frozenset[FactName] = frozenset(
     {"amount", "discount", "order_no", "transaction_no", "charged_at", "merchant", "product", "payment_method"}
@@ -109,9 +109,9 @@ def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
 def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
     taken = Taken()
     claims = list(labelled_claims(sheet, page, locale, taken))
-    claims += personal_claims(sheet, page, claims, taken)
     if page in _SIMPLE:
-        return _choose([*claims, *_SIMPLE[page](sheet, locale)], page)
+        claims += [*_SIMPLE[page](sheet, locale), *personal_claims(sheet, page, claims, taken)]
+        return _choose(claims, page)
     if page == "payment_result":
         claims += list(explained_failure(sheet)) if _says_failure(claims, sheet, page) else []
     claims += list(status_claims(sheet, page))
@@ -124,6 +124,7 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
         claims += list(item_claims(sheet, locale, taken))
     if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
         claims += list(title_claims(sheet, taken))
+    claims += personal_claims(sheet, page, claims, taken)
     return _choose(claims, page)
 
 
@@ -144,7 +145,8 @@ def _choose(claims: list[Claim], page: Page) -> list[Claim]:
     chosen: list[Claim] = []
     for name in {claim.name for claim in claims}:
         rivals = [claim for claim in distinct(claims) if claim.name == name and claim.score >= _LEAST]
-        rivals.sort(key=lambda claim: -claim.score)
+        rivals.sort(key=lambda claim: (-round(claim.score, 1), -len(claim.value), -claim.score)
+                    if name in TIME_FACTS else (-claim.score, 0, 0.0))
         if name in _SINGLE:
             chosen += rivals[:1]
         elif rivals:

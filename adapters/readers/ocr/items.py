@@ -98,7 +98,11 @@ def price_of(line: Line) -> Money | None:
 
 
 def _title_start(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:
-    same_row = [line for line in sheet.rows[index] if line.right <= price.left and is_name(line, taken)]
+    same_row = [
+        line
+        for line in sheet.rows[index]
+        if line.right <= price.left + line.height and line is not price and is_name(line, taken)
+    ]
     if same_row:
         title = max(same_row, key=lambda line: len(line.text))
         return _first_of_wrapped(sheet, index, title, taken)
@@ -138,7 +142,8 @@ def _ends_block(sheet: Sheet, line: Line) -> bool:
 
 def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """Goods without a price beside them: the longest name on a card."""
-    names = [line for line in sheet.lines if is_name(line, taken) and len(line.text) >= 4]
+    names = [line for line in sheet.lines if is_name(line, taken) and len(line.text) >= 6]
+    names = [line for line in names if line.top > 0.1 * sheet.height and not re.search(r"[。.!！?？]$", line.text)]
     if names:
         title = _whole_title(sheet, max(names, key=lambda line: len(line.text) * line.strength))
         yield Claim("product", title.text.strip(), title, 0.55)

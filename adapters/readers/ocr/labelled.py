@@ -16,7 +16,7 @@ from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, FactName, Page
 
 _MONEY = MONEY_FACTS | {"_amount", "_subtotal", "_fee", "_balance"}
-_TIMES = TIME_FACTS | {"_time", "_other_time"}
+_TIMES = TIME_FACTS | {"_time", "_other_time", "_created"}
 _NUMBERS = NUMBER_FACTS | {"_number"}
 _PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 0.6}
 _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
@@ -152,6 +152,8 @@ def money_meaning(name: str, page: Page) -> str:
 def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> Iterator[Claim]:
     if name == "_time":
         name = {"refund": "_other_time", "order_detail": "ordered_at", "logistics": "_other_time"}.get(page, "charged_at")
+    if name == "_created":
+        name, score = ("charged_at", 0.7 * score) if page in ("charge_notice", "payment_result") else ("ordered_at", score)
     if name == "charged_at" and page == "refund":
         score *= 0.8
     forward = name in ("next_charge_at", "expected_at")
@@ -249,8 +251,7 @@ def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Itera
         if place in taken or not found or found[0].name not in _TIMES or not time.iso:
             continue
         taken.add(place)
-        if found[0].name in TIME_FACTS:
-            yield Claim(found[0].name, time.iso, place, 0.95)  # type: ignore[arg-type] - in TIME_FACTS
+        yield from (c for c in _time(found[0].name, place, 0.95, page, locale) if not c.name.startswith("_"))
     for match in _NUMBER.finditer(line.text):
         for start in _number_starts(line, match):
             found = label_at_end(line.key[:start])

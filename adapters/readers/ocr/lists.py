@@ -9,6 +9,7 @@ from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lines import Line
+from adapters.readers.ocr.lexicon import squeeze
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row, status_in
@@ -124,16 +125,16 @@ def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
 def repeated_cards(sheet: Sheet) -> list[Sheet]:
     """Cards that show the same labels again and again, as a service account's notices do."""
     names = [
-        (index, meaning.name)
+        (index, meaning.name, squeeze(line.key.strip(" :")))
         for index, row in enumerate(sheet.rows)
         for line in row[:1]
         if (meaning := sheet.labels.get(id(line))) and not meaning.name.startswith("_note")
     ]
-    counts = Counter(name for _, name in names if name in _MARKERS)
+    counts = Counter(text for _, name, text in names if name in _MARKERS)
     if not counts or counts.most_common(1)[0][1] < 2:
         return []
     marker = counts.most_common(1)[0][0]
-    rows = [index for index, name in names if name == marker]
+    rows = [index for index, _, text in names if text == marker]
     starts = [0]
     for previous, current in zip(rows, rows[1:], strict=False):
         starts.append(_widest_gap(sheet, previous, current))

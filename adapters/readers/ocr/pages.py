@@ -100,7 +100,7 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
     if len(charge_entries(sheet, locale)) >= 3:
         scores["charge_notice"] += 4
     if any(c.name == "amount" and c.unit for c in sentence_claims(sheet.lines, locale)):
-        scores["charge_notice"] += 2.5 if _CHARGED.search(" ".join(line.key for line in sheet.lines)) else 0
+        scores["charge_notice"] += 3.3 if _CHARGED.search(" ".join(line.key for line in sheet.lines)) else 0
     if {"amount", "transaction_no"} <= names and names & {"charged_at", "_other_time", "_time"}:
         scores["charge_notice"] += 5
     scores["chat"] += 4 * _is_chat(sheet)

@@ -14,6 +14,12 @@ from bot.domain.vocabulary import Page
 _BRACKETED = re.compile(r"^[\[【(（](?:收货|收件|送货|配送|寄件)?地址[\]】)）][:：]?\s*")
 _LEADING_LABEL = re.compile(r"^(?:送至|地址|收货地址|收件地址|配送至|寄送至|送往|ship to|deliver to)[:：\s]+", re.IGNORECASE)
 
+_GREETING = re.compile(
+    r"^(?:hi|dear|hello|hey|尊敬的|亲爱的)\s*(?P<it>[A-Z][a-z]+(?:\s[A-Z][a-z]+)?|[\u4e00-\u9fff]{2,4}(?=先生|女士|小姐))\s*(?:先生|女士|小姐)?\s*[,，!！:：]",
+    re.IGNORECASE,
+)
+_NOBODY = frozenset("customer there user member friend all guest sir madam valued client subscriber team".split())
+
 
 def personal_claims(sheet: Sheet, page: Page, claims: Iterable[Claim], taken: Taken) -> Iterator[Claim]:
     """Numbers wherever they stand; a name beside a phone number; an address in the lines of its block."""
@@ -26,6 +32,10 @@ def personal_claims(sheet: Sheet, page: Page, claims: Iterable[Claim], taken: Ta
             yield Claim(found.name, found.value, place, 0.85)
             if found.name == "phone":
                 yield from _name_beside(line, found)
+    for line in sheet.lines:
+        if (greeted := _GREETING.match(line.text)) and greeted["it"].lower() not in _NOBODY:
+            place = line.part(*greeted.span("it"))
+            yield Claim("person", place.text, place, 0.7)
     if page in ("order_detail", "logistics", "payment_result", "order_list", "refund"):
         yield from _addresses(sheet, known)
 

@@ -19,6 +19,7 @@ _RENEWAL = pattern(
 
 
 _DATED = re.compile(r"\d\s?[月/.-]\s?\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
+_WILL = re.compile(r"将|下次|下期|renews|will|next")
 _ENDS = re.compile(r"到期|截止|不再|不会|取消|关闭|won't|will not|not renew|cancel|expire|ends|until")
 
 
@@ -30,7 +31,7 @@ def renewal_claims(sheet: Sheet, image: Image, page: Page) -> Iterator[Claim]:
             yield from _switch(image, line)
         found = status_in(line.key, "auto_renewal")
         if found is None:
-            if _DATED.search(line.key) and _RENEWAL.search(line.key) and not _ENDS.search(line.key):
+            if _DATED.search(line.key) and _RENEWAL.search(line.key) and not _ENDS.search(line.key) and (page == "subscription" or _WILL.search(line.key)):
                 yield Claim("auto_renewal", "on", line, 0.7)
             continue
         value, coverage, span = found

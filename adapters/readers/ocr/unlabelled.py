@@ -24,7 +24,7 @@ _SHOP = re.compile(
     r"旗舰店|专营店|专卖店|官方店|自营|工厂店|企业店|便利店|超市|商城|药房|餐厅|餐馆|饭店|门店|分店|专营|店\)?$|店）$|馆$|铺$|坊$|official store|flagship|\bstore$|\bshop$|\bltd\b|\binc\b"
 )
 _CARRIER = re.compile(
-    r"[一-鿿]{2,4}(?:速运|速運|快递|快遞|速递|速遞|物流|快运|貨運|货运)(?!公司|信息|详情|单|状态|跟踪|進|资|員|员)|\b[A-Z][A-Za-z&]+(?:\s[A-Z][A-Za-z]+)?\s(?:Express|Logistics|Post|Courier|Couriers|Parcel|Freight)\b"
+    r"(?<![一-鿿])(?!查看|跟踪|追踪|查詢|查询|订单|訂單|我的|包裹)[一-鿿]{2,4}(?:速运|速運|快递|快遞|速递|速遞|物流|快运|貨運|货运)(?!公司|信息|详情|单|状态|跟踪|進|资|員|员)|\b[A-Z][A-Za-z&]+(?:\s[A-Z][A-Za-z]+)?\s(?:Express|Logistics|Post|Courier|Couriers|Parcel|Freight)\b"
 )
 _NUMBER_SHAPE = re.compile(r"(?<![A-Za-z0-9])(?:SF\d{12,15}|YT\d{13,18}|JD[A-Z0-9]{11,20}|JT\d{13}|ZTO?\d{10,14}|DPK\d{9,12}|1Z[A-Z0-9]{16}|[A-Z]{2}\d{9}[A-Z]{2}|TBA\d{12})(?![A-Za-z0-9])")
 
@@ -38,6 +38,8 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, locale.unit(money))
         if page in ("charge_notice", "payment_result"):
             yield from _around(sheet, line, page, taken)
+    if page in ("charge_notice", "receipt", "payment_result"):
+        yield from _brand(sheet, taken)
     if page in ("order_detail", "order_list"):
         yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
@@ -84,6 +86,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[
         yield Claim("merchant", best[1].text.strip(), best[1], 0.78)
 
 
+_LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
 _FROM = re.compile(r"(?:receipt|invoice|payment|order|purchase|bill)\s+(?:from|to|at)\s+(?P<it>[A-Z].{1,40})$", re.IGNORECASE)
 
 
@@ -96,6 +99,15 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     names = [line for line in sheet.lines if is_name(line, taken) and line.top < 0.2 * sheet.height]
     if names:
         yield Claim("merchant", names[0].text.strip(), names[0], 0.58)
+
+
+def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """A name at the head of a page that the text below takes up again is whom the page is from."""
+    for line in sheet.lines:
+        if line.middle < 0.35 * sheet.height and 3 <= len(line.text) <= 24 and is_name(line, taken):
+            if _LATIN_NAME.match(line.text) and sum(line.key in other.key for other in sheet.lines) >= 2:
+                yield Claim("merchant", line.text.strip(), line, 0.56)
+                return
 
 
 def _is_status(line: Line, page: Page) -> bool:
