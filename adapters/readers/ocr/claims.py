@@ -76,7 +76,7 @@ def distinct(claims: Iterable[Claim]) -> list[Claim]:
     """Each name and value once in its group, with the strongest claim to it."""
     best: dict[tuple[object, ...], Claim] = {}
     for claim in claims:
-        key = (claim.name, claim.value, claim.group)
+        key = (claim.name, "".join(claim.value.lower().split()), claim.group)
         if claim.name in ("item_price", "discount"):
             key = (*key, claim.line.top)
         if key not in best or claim.score > best[key].score:

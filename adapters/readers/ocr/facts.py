@@ -11,9 +11,16 @@ from adapters.readers.ocr.items import is_name, item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.lists import Entry, charge_entries, message_cards, order_cards, repeated_cards, subscription_cards
-from adapters.readers.ocr.renewal import renewal_claims
+from adapters.readers.ocr.lists import (
+    Entry,
+    charge_entries,
+    message_cards,
+    order_cards,
+    repeated_cards,
+    subscription_cards,
+)
 from adapters.readers.ocr.people import personal_claims
+from adapters.readers.ocr.renewal import renewal_claims
 from adapters.readers.ocr.sentences import sentence_claims
 from adapters.readers.ocr.simple_pages import (
     coupon_cards,
@@ -28,7 +35,16 @@ from bot.domain.reading import Fact
 from bot.domain.vocabulary import PERSONAL_FACTS, TIME_FACTS, FactName, Page
 
 _COMMON: frozenset[FactName] = frozenset(
-    {"amount", "discount", "order_no", "transaction_no", "charged_at", "merchant", "product", "payment_method"}
+    {
+        "amount",
+        "discount",
+        "order_no",
+        "transaction_no",
+        "charged_at",
+        "merchant",
+        "product",
+        "payment_method",
+    }
 )
 FACTS_OF_PAGE: dict[Page, frozenset[FactName]] = {
     "charge_notice": _COMMON
@@ -121,7 +137,7 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     if page in ("order_detail", "order_list", "receipt", "refund", "payment_result"):
         for claim in claims:
             taken.add(claim.line)
-        claims += list(item_claims(sheet, locale, taken))
+        claims += list(item_claims(sheet, page, locale, taken))
     if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
         claims += list(title_claims(sheet, taken))
     claims += personal_claims(sheet, page, claims, taken)
@@ -145,8 +161,13 @@ def _choose(claims: list[Claim], page: Page) -> list[Claim]:
     chosen: list[Claim] = []
     for name in {claim.name for claim in claims}:
         rivals = [claim for claim in distinct(claims) if claim.name == name and claim.score >= _LEAST]
-        rivals.sort(key=lambda claim: (-round(claim.score, 1), -len(claim.value), -claim.score)
-                    if name in TIME_FACTS else (-claim.score, 0, 0.0))
+        rivals.sort(
+            key=lambda claim: (
+                (-round(claim.score, 1), -len(claim.value), -claim.score)
+                if name in TIME_FACTS
+                else (-claim.score, 0, 0.0)
+            )
+        )
         if name in _SINGLE:
             chosen += rivals[:1]
         elif rivals:
@@ -163,7 +184,8 @@ def _without_sums(claims: list[Claim]) -> list[Claim]:
         for claim in discounts
         if len(discounts) > 1
         and (
-            abs(sum(Decimal(c.value) for c in discounts if c is not claim) - Decimal(claim.value)) < Decimal("0.01")
+            abs(sum(Decimal(c.value) for c in discounts if c is not claim) - Decimal(claim.value))
+            < Decimal("0.01")
             or claim.score < max(c.score for c in discounts) - 0.2
         )
     ]
@@ -183,7 +205,7 @@ def _without_shadows(claims: list[Claim]) -> list[Claim]:
 def _entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Iterator[Claim]:
     text = " ".join(line.key for line in entry.lines)
     signed = sum(1 for e in entries if e.money.sign == "-") * 2 >= len(entries)
-    refund = "退款" in text and entry.money.sign != "-" or "refund" in text
+    refund = ("退款" in text and entry.money.sign != "-") or "refund" in text
     incoming = entry.money.sign == "+" if signed else entry.money.sign == "-"
     price = entry.price.part(entry.money.start, entry.money.end)
     if incoming or refund:
@@ -228,7 +250,9 @@ _KIND = re.compile(
     r"^(?:退款|消费|付款|支付|扣款|自动扣款|自动续费|扫码付款|二维码付款|快捷支付|网上支付|refund|purchase|payment|pos|debit)\s*[-—–:：]\s*",
     re.IGNORECASE,
 )
-_TRANSFER = re.compile(r"^(?:转账|轉賬|轉帳|transfer)\s*[-—–:：]?\s*(?:转给|转账给|轉給|给|to|来自|from)\s*", re.IGNORECASE)
+_TRANSFER = re.compile(
+    r"^(?:转账|轉賬|轉帳|transfer)\s*[-—–:：]?\s*(?:转给|转账给|轉給|给|to|来自|from)\s*", re.IGNORECASE
+)
 
 
 def _named_in(line: Line) -> Iterator[Claim]:

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from adapters.readers.ocr.detector import Image
-from adapters.readers.ocr.lexicon import load
 from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.lexicon import load
 from adapters.readers.ocr.lines import Line
 from bot.domain.vocabulary import Flag
 

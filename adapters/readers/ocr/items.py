@@ -10,9 +10,13 @@ from adapters.readers.ocr.lexicon import is_furniture, label, label_at_end, labe
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import status_in
+from bot.domain.vocabulary import Page
 
 _SPEC = re.compile(
-    r"^(?:规格|颜色|尺码|尺寸|款式|型号|已选|默认|口味|份量|size|color|colour|style|qty|quantity|数量|sold by|condition|options?|[x×✕]\s?\d+$|\d+\s?(?:件|份|个)$|七天|7天|包邮|退货|极速|正品|支持|不支持)"
+    r"^(?:\d(?:\.\d)?\s?[★☆(]|已售|月销|规格|颜色|尺码|尺寸|款式|型号|已选|默认|口味|份量|size|color|colour|style|qty|quantity|数量|sold by|condition|options?|[x×✕]\s?\d+$|\d+\s?(?:件|份|个)$|七天|7天|包邮|退货|极速|正品|支持|不支持)"
+)
+PLAN_WORDS = re.compile(
+    r"会员|连续包|计划$|方案$|月费|包月|包季|包年|自动续费|自动续订|续费|订阅|月卡|季卡|年卡|vip|套餐|membership|per seat|per user|subscription|premium|monthly|annual|yearly|\bpro\b|\bplus\b|renewal|auto-renew"
 )
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
 _LETTER = re.compile(r"[a-z\u4e00-\u9fff]")
@@ -27,12 +31,15 @@ class Priced:
     money: Money
 
 
-def item_claims(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
+def item_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
     """A product and an item_price for each item."""
     items = find_items(sheet, taken)
     yield from _shop_above(sheet, items, taken)
     for item in items:
         taken.add(item.title, item.price)
+        if page == "receipt" and PLAN_WORDS.search(item.title.key):
+            yield Claim("plan", item.title.text.strip(), item.title, 0.8)
+            continue
         yield Claim("product", item.title.text.strip(), item.title, 0.8)
         price = item.price.part(item.money.start, item.money.end)
         yield Claim("item_price", item.money.value, price, 0.8, locale.unit(item.money))
@@ -66,14 +73,19 @@ def find_items(sheet: Sheet, taken: Taken) -> list[Priced]:
             start = _title_start(sheet, index, line, taken)
             if start is None:
                 continue
-            title = _whole_title(sheet, start)
+            title = whole_title(sheet, start)
             known = items.get(id(start))
-            if known is None or line.strength * line.height > known.price.strength * known.price.height * 1.05:
+            if (
+                known is None
+                or line.strength * line.height > known.price.strength * known.price.height * 1.05
+            ):
                 items[id(start)] = Priced(title, line, money)
     return list(items.values())
 
 
-_SPOKEN = re.compile(r"付|扣|费|满|减|享|省|共|计|额|价|为|达|低至|享受|余|退|paid|pay|charged|total|price|of$|for$|to$|from$|[:：]$")
+_SPOKEN = re.compile(
+    r"付|扣|费|满|减|享|省|共|计|额|价|为|达|低至|享受|余|退|paid|pay|charged|total|price|of$|for$|to$|from$|[:：]$"
+)
 
 
 def _title_and_price(line: Line) -> Priced | None:
@@ -117,7 +129,11 @@ def _above(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:
     bottom, top_row = price.bottom, price.top
     for row in reversed(sheet.rows[max(0, index - 5) : index]):
         fitting = [line for line in row if line.left < price.right and line.middle < price.top]
-        if not fitting or any(price_of(line) for line in row) or any(_ends_block(sheet, line) for line in row):
+        if (
+            not fitting
+            or any(price_of(line) for line in row)
+            or any(_ends_block(sheet, line) for line in row)
+        ):
             break
         first = fitting[0]
         if top_row - first.bottom > 1.3 * max(first.height, price.height) and block:
@@ -142,10 +158,14 @@ def _ends_block(sheet: Sheet, line: Line) -> bool:
 
 def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """Goods without a price beside them: the longest name on a card."""
-    names = [line for line in sheet.lines if is_name(line, taken) and len(line.text) >= 6]
-    names = [line for line in names if line.top > 0.1 * sheet.height and not re.search(r"[。.!！?？]$", line.text)]
+    names = [line for row in sheet.rows if len(row) < 3 for line in row]
+    names = [line for line in names if is_name(line, taken) and len(line.text) >= 6]
+    names = [line for line in names if not re.search(r"退款|退货|refund|return", line.key)]
+    names = [
+        line for line in names if line.top > 0.1 * sheet.height and not re.search(r"[。.!！?？]$", line.text)
+    ]
     if names:
-        title = _whole_title(sheet, max(names, key=lambda line: len(line.text) * line.strength))
+        title = whole_title(sheet, max(names, key=lambda line: len(line.text) * line.strength))
         yield Claim("product", title.text.strip(), title, 0.55)
 
 
@@ -160,7 +180,7 @@ def _first_of_wrapped(sheet: Sheet, index: int, line: Line, taken: Taken) -> Lin
     return line
 
 
-def _whole_title(sheet: Sheet, start: Line) -> Line:
+def whole_title(sheet: Sheet, start: Line) -> Line:
     lines = [start]
     for row in sheet.rows:
         for line in row:
@@ -186,7 +206,14 @@ def is_name(line: Line, taken: Taken) -> bool:
     key = line.key.strip()
     if len(key) < 2 or not _LETTER.search(key) or line in taken:
         return False
-    if is_furniture(key) or _QUANTITY.match(key) or _SPEC.match(key) or price_of(line):
+    if (
+        is_furniture(key)
+        or _QUANTITY.match(key)
+        or _SPEC.match(key)
+        or (line.struck and find_money(line.text))
+    ):
+        return False
+    if price_of(line):
         return False
     if key.endswith(("fee", "费")) or label(key) is not None:
         return False

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
+from adapters.readers.ocr.items import PLAN_WORDS, price_of
 from adapters.readers.ocr.layout import Pair, Sheet, find_pairs
 from adapters.readers.ocr.lexicon import Meaning, is_furniture, label_at_end, words
 from adapters.readers.ocr.lines import Line, joined
@@ -16,14 +17,11 @@ from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, FactName, Page
 
 _MONEY = MONEY_FACTS | {"_amount", "_subtotal", "_fee", "_balance"}
-_TIMES = TIME_FACTS | {"_time", "_other_time", "_created"}
+_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued"}
 _NUMBERS = NUMBER_FACTS | {"_number"}
 _PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 0.6}
 _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
 _COPY = re.compile(r"\s*[|丨]?\s*(?:复制|複製|copy|查看|全部|更多|>|›|》|→|详情)+\s*$", re.IGNORECASE)
-PLAN_WORDS = re.compile(
-    r"会员|连续包|计划$|方案$|月费|包月|包季|包年|自动续费|自动续订|续费|订阅|月卡|季卡|年卡|vip|套餐|membership|subscription|premium|monthly|annual|yearly|\bpro\b|\bplus\b|renewal|auto-renew"
-)
 # Dots that stand for a card's hidden digits are read as anything from one dot to an ellipsis.
 _DOTS = re.compile(r"(?<=[A-Za-z) ])[.·•・∙\s]*(?:…|[.·•・∙]\s?[.·•・∙])[.·•・∙…\s]*(?=\d{4}(?!\d))")
 _RANKS = {1: 1.0, 2: 0.72}
@@ -78,9 +76,7 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
         yield from _text("payment_method", value, score, page)
     elif name == "_name" and page == "receipt":
         yield from _party(pair, score)
-    elif name.startswith("_"):
-        return
-    elif pair.how == "below" and not _stacked(pair):
+    elif name.startswith("_") or (pair.how == "below" and not _stacked(pair)):
         return
     elif name in ("address", "person"):
         yield from _recipient(name, pair, score, page)
@@ -112,7 +108,9 @@ def _recipient(name: str, pair: Pair, score: float, page: Page) -> Iterator[Clai
 def _stacked(pair: Pair) -> bool:
     """Label over value, as forms have it: aligned, and the value the stronger of the two."""
     aligned = abs(pair.label.left - pair.value.left) < 0.8 * pair.label.height
-    return aligned and (pair.value.strength >= pair.label.strength - 8 or pair.label.text.rstrip()[-1:] in ":：")
+    return aligned and (
+        pair.value.strength >= pair.label.strength - 8 or pair.label.text.rstrip()[-1:] in ":："
+    )
 
 
 def _money(meaning: Meaning, value: Line, score: float, page: Page, locale: Locale) -> Iterator[Claim]:
@@ -121,7 +119,11 @@ def _money(meaning: Meaning, value: Line, score: float, page: Page, locale: Loca
     found = [m for m in find_money(value.text, loose=len(value.text) < 9)]
     if not found or not (short or found[0].start <= 4):
         return
-    money = found[-1] if name == "amount" and len(found) == 2 and "¥" not in value.text[found[0].end :] else found[0]
+    money = (
+        found[-1]
+        if name == "amount" and len(found) == 2 and "¥" not in value.text[found[0].end :]
+        else found[0]
+    )
     if name == "discount" and money.decimal == 0:
         return
     if len(_words(value, money.start, money.end)) > 10 and score < 1:
@@ -151,9 +153,17 @@ def money_meaning(name: str, page: Page) -> str:
 
 def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> Iterator[Claim]:
     if name == "_time":
-        name = {"refund": "_other_time", "order_detail": "ordered_at", "logistics": "_other_time"}.get(page, "charged_at")
+        name = {"refund": "_other_time", "order_detail": "ordered_at", "logistics": "_other_time"}.get(
+            page, "charged_at"
+        )
     if name == "_created":
-        name, score = ("charged_at", 0.7 * score) if page in ("charge_notice", "payment_result") else ("ordered_at", score)
+        name, score = (
+            ("charged_at", 0.7 * score)
+            if page in ("charge_notice", "payment_result")
+            else ("ordered_at", score)
+        )
+    if name == "_issued":
+        name = "refunded_at" if page == "refund" else "_other_time"
     if name == "charged_at" and page == "refund":
         score *= 0.8
     forward = name in ("next_charge_at", "expected_at")
@@ -200,15 +210,27 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
         return
     if name == "person" and not _is_person_line(stripped):
         name = "merchant" if page == "receipt" and len(stripped) > 5 else ""
-    if name == "product" and page in ("charge_notice", "subscription", "payment_result") and PLAN_WORDS.search(line.key):
+    if (
+        name == "product"
+        and page in ("charge_notice", "subscription", "payment_result")
+        and PLAN_WORDS.search(line.key)
+    ):
         name = "plan"
-    if name == "carrier" and not words("carriers").search(line.key) and re.search(r"由|商家|骑手|自提|自取|pickup|standard|free|.{25}", line.key):
+    if (
+        name == "carrier"
+        and not words("carriers").search(line.key)
+        and re.search(r"由|商家|骑手|自提|自取|pickup|standard|free|.{25}", line.key)
+    ):
         return
     if name == "plan" and find_money(stripped) and len(stripped) < 12:
         return
-    if name in ("merchant", "plan", "product", "payment_method") and not re.search(r"[a-z\u4e00-\u9fff]", line.key):
+    if name in ("merchant", "plan", "product", "payment_method") and not re.search(
+        r"[a-z\u4e00-\u9fff]", line.key
+    ):
         return
-    if name == "payment_method" and (way := re.match(r"(?:原路退回|原路返回|退回至?|退至|退到)[\s:：/-]*(?=\S)", stripped)):
+    if name == "payment_method" and (
+        way := re.match(r"(?:原路退回|原路返回|退回至?|退至|退到)[\s:：/-]*(?=\S)", stripped)
+    ):
         stripped = stripped[way.end() :]
     if name == "payment_method":
         stripped = _DOTS.sub("•••• ", stripped)
@@ -273,7 +295,9 @@ def _completed(claim: Claim, below: list[list[Line]]) -> Claim:
 
 def _number_starts(line: Line, match: re.Match[str]) -> list[int]:
     """A number may begin at any word of what looks like one: 'shipment 1R 84F' is a word and a number."""
-    return [match.start()] + [m.end() for m in re.finditer(r"\s", line.text) if match.start() < m.end() < match.end()]
+    return [match.start()] + [
+        m.end() for m in re.finditer(r"\s", line.text) if match.start() < m.end() < match.end()
+    ]
 
 
 _BETTER_OFF = re.compile(
@@ -288,7 +312,13 @@ def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Cla
     """A row whose name is no known label: its words may still say what its amount is."""
     for name, value in pairwise(row):
         found = find_money(value.text)
-        if len(found) == 1 and value not in taken and name not in taken and len(name.text) <= 36:
+        if (
+            len(found) == 1
+            and price_of(value)
+            and value not in taken
+            and name not in taken
+            and len(name.text) <= 36
+        ):
             yield from _named_by_words(name, value, found[0], locale, taken)
 
 

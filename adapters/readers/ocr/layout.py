@@ -72,7 +72,9 @@ def _in_column(sheet: Sheet, index: int, name: Line) -> list[Line]:
 
 def _aligned_under(name: Line, row: list[Line]) -> Line | None:
     for line in row:
-        aligned = abs(line.left - name.left) < 0.6 * name.height or abs(line.right - name.right) < 0.6 * name.height
+        aligned = (
+            abs(line.left - name.left) < 0.6 * name.height or abs(line.right - name.right) < 0.6 * name.height
+        )
         if aligned and line.top - name.bottom < 1.3 * max(name.height, line.height):
             return line
     return None
@@ -97,9 +99,7 @@ def _row_pairs(sheet: Sheet, index: int, row: list[Line]) -> Iterator[Pair]:
         yield from _under(sheet, index, line, meaning_of)
 
 
-def _beside(
-    sheet: Sheet, index: int, name: Line, rest: Sequence[Line], meaning: Meaning
-) -> Iterator[Pair]:
+def _beside(sheet: Sheet, index: int, name: Line, rest: Sequence[Line], meaning: Meaning) -> Iterator[Pair]:
     values: list[Line] = []
     for line in rest:
         if sheet.is_label(line):

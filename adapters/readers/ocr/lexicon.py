@@ -104,7 +104,9 @@ def words(name: str) -> re.Pattern[str]:
 def statuses(fact: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Every word of a status, the longest first, with the value it stands for."""
     flat = [
-        (str(word), str(value)) for value, group in load("words.yml")["statuses"][fact].items() for word in group
+        (str(word), str(value))
+        for value, group in load("words.yml")["statuses"][fact].items()
+        for word in group
     ]
     flat.sort(key=lambda pair: -len(squeeze(pair[0])))
     return tuple((pattern([word]), value) for word, value in flat)

@@ -20,6 +20,7 @@ EM = 0.72
 CUT_GAP = 1.1
 SPACE_GAP = 0.8
 
+
 @dataclass(frozen=True)
 class Line:
     """A line, or a part of one. ``places`` are the characters' middles in pixels; ``ink`` is its colour (BGR)."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lexicon import squeeze
+from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row, status_in
@@ -90,7 +90,11 @@ def _header_day(row: Sequence[Line], locale: Locale) -> Time | None:
     if len(times) != 1 or times[0].day is None or times[0].clock is not None:
         return None
     rest = row[0].key[: times[0].start] + row[0].key[times[0].end :]
-    rest = re.sub(r"周.|星期.|礼拜.|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|今天|昨天|today|yesterday", "", rest)
+    rest = re.sub(
+        r"周.|星期.|礼拜.|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|今天|昨天|today|yesterday",
+        "",
+        rest,
+    )
     return times[0] if len(re.sub(r"[\W_]", "", rest)) <= 2 else None
 
 
@@ -109,7 +113,19 @@ def _says_status(line: Line, sheet: Sheet) -> bool:
     return bool(found and found[1] >= 0.7 and line.right > 0.75 * sheet.width)
 
 
-_MARKERS = ("amount", "_amount", "charged_at", "_time", "order_no", "ordered_at", "transaction_no")
+_MARKERS = frozenset(
+    {
+        "amount",
+        "_amount",
+        "charged_at",
+        "_time",
+        "order_no",
+        "ordered_at",
+        "transaction_no",
+        "payment_method",
+        "merchant",
+    }
+)
 
 
 def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:

@@ -40,7 +40,7 @@ def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
                 score *= 1.0 if exact else 0.55 if len(line.text) < 24 else 0.4
                 if score > best.get((page, word), 0.0):
                     best[page, word] = score
-    scores: dict[Page, float] = {page: 0.0 for page in page_words()}  # type: ignore[misc] - pages by the file
+    scores: dict[Page, float] = dict.fromkeys(page_words(), 0.0)  # type: ignore[misc] - pages by the file
     for (page, _), score in best.items():
         scores[page] += score
     _weigh_layout(sheet, locale, scores)
@@ -69,7 +69,9 @@ def title_lines(sheet: Sheet) -> list[Line]:
         if rows == 2:
             break
     usual = sheet.usual_height
-    titles += [line for line in sheet.lines if line.height > 1.45 * usual and line.middle < 0.5 * sheet.height]
+    titles += [
+        line for line in sheet.lines if line.height > 1.45 * usual and line.middle < 0.5 * sheet.height
+    ]
     return titles
 
 

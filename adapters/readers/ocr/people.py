@@ -12,13 +12,31 @@ from adapters.readers.ocr.personal import Personal, find_personal, is_address, i
 from bot.domain.vocabulary import Page
 
 _BRACKETED = re.compile(r"^[\[【(（](?:收货|收件|送货|配送|寄件)?地址[\]】)）][:：]?\s*")
-_LEADING_LABEL = re.compile(r"^(?:送至|地址|收货地址|收件地址|配送至|寄送至|送往|ship to|deliver to)[:：\s]+", re.IGNORECASE)
+_LEADING_LABEL = re.compile(
+    r"^(?:送至|地址|收货地址|收件地址|配送至|寄送至|送往|ship to|deliver to)[:：\s]+", re.IGNORECASE
+)
 
 _GREETING = re.compile(
     r"^(?:hi|dear|hello|hey|尊敬的|亲爱的)\s*(?P<it>[A-Z][a-z]+(?:\s[A-Z][a-z]+)?|[\u4e00-\u9fff]{2,4}(?=先生|女士|小姐))\s*(?:先生|女士|小姐)?\s*[,，!！:：]",
     re.IGNORECASE,
 )
-_NOBODY = frozenset("customer there user member friend all guest sir madam valued client subscriber team".split())
+_NOBODY = frozenset(
+    [
+        "customer",
+        "there",
+        "user",
+        "member",
+        "friend",
+        "all",
+        "guest",
+        "sir",
+        "madam",
+        "valued",
+        "client",
+        "subscriber",
+        "team",
+    ]
+)
 
 
 def personal_claims(sheet: Sheet, page: Page, claims: Iterable[Claim], taken: Taken) -> Iterator[Claim]:
@@ -27,7 +45,9 @@ def personal_claims(sheet: Sheet, page: Page, claims: Iterable[Claim], taken: Ta
     for line in sheet.lines:
         for found in find_personal(line.text):
             place = line.part(found.start, found.end)
-            if any(overlaps(place.box, box) for box in known) or (place in taken and found.name == "card_number"):
+            if any(overlaps(place.box, box) for box in known) or (
+                place in taken and found.name == "card_number"
+            ):
                 continue
             yield Claim(found.name, found.value, place, 0.85)
             if found.name == "phone":

@@ -32,7 +32,9 @@ REMEMBERED = 64
 _UNSURE = 0.80
 _DOUBT = 0.955
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
-TRADITIONAL = re.compile(r"[閱賬簽繼綁備訊資運編號聯絡當隨優訂單額費續帳賬號電話點優惠實價購買貨運時間說請這個會員取消銀發門體臺灣國關閉開啟選擇務總計]")
+TRADITIONAL = re.compile(
+    r"[閱賬簽繼綁備訊資運編號聯絡當隨優訂單額費續帳賬號電話點優惠實價購買貨運時間說請這個會員取消銀發門體臺灣國關閉開啟選擇務總計]"
+)
 _DAY_FIRST = frozenset({"HKD", "GBP", "EUR", "SGD", "AUD", "NZD", "INR", "MYR"})
 
 
@@ -81,7 +83,9 @@ class OcrReader:
         text = "\n".join(line.key for line in seeing.lines)
         printed = "".join(line.text for line in seeing.lines)
         currencies = page_currencies(text, bool(TRADITIONAL.search(printed)))
-        locale = Locale(self._now(), currencies, currencies["$"] in _DAY_FIRST or bool(re.search("[£€]", text)))
+        locale = Locale(
+            self._now(), currencies, currencies["$"] in _DAY_FIRST or bool(re.search("[£€]", text))
+        )
         sheet = Sheet(seeing.lines, width, height)
         page = classify(sheet, locale)
         flags = find_flags(seeing.image, seeing.lines, seeing.found)

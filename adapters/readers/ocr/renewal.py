@@ -31,7 +31,12 @@ def renewal_claims(sheet: Sheet, image: Image, page: Page) -> Iterator[Claim]:
             yield from _switch(image, line)
         found = status_in(line.key, "auto_renewal")
         if found is None:
-            if _DATED.search(line.key) and _RENEWAL.search(line.key) and not _ENDS.search(line.key) and (page == "subscription" or _WILL.search(line.key)):
+            if (
+                _DATED.search(line.key)
+                and _RENEWAL.search(line.key)
+                and not _ENDS.search(line.key)
+                and (page == "subscription" or _WILL.search(line.key))
+            ):
                 yield Claim("auto_renewal", "on", line, 0.7)
             continue
         value, coverage, span = found

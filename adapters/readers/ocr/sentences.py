@@ -7,8 +7,8 @@ from functools import cache
 from typing import Literal
 
 from adapters.readers.ocr.claims import Claim, Locale
-from adapters.readers.ocr.lexicon import load
 from adapters.readers.ocr.folding import fold, simplified
+from adapters.readers.ocr.lexicon import load
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.times import Time
@@ -30,7 +30,8 @@ class Passage:
         parts = [
             part
             for offset, line in self.lines
-            if offset < end and start < offset + len(line.text)
+            if offset < end
+            and start < offset + len(line.text)
             and (part := line.part(max(0, start - offset), min(end - offset, len(line.text)))).text
         ]
         return joined(parts) if parts else self.lines[0][1]
@@ -54,7 +55,9 @@ def _next(paragraph: list[Line], rest: list[Line]) -> Line | None:
     if len(last.text) < 8 and len(paragraph) == 1:
         return None
     for line in rest:
-        below = -0.3 * last.height < line.top - last.bottom < 0.8 * last.height and line.middle > last.bottom - 2
+        below = (
+            -0.3 * last.height < line.top - last.bottom < 0.8 * last.height and line.middle > last.bottom - 2
+        )
         alike = 0.75 < line.height / max(1, last.height) < 1.34
         centred = abs(line.left + line.right - last.left - last.right) < 2.4 * last.height
         runs_on = last.right > line.right - 0.42 * (line.right - line.left)  # else there was room for more
@@ -149,9 +152,7 @@ class _Marked:
     @classmethod
     def of(cls, text: str, locale: Locale) -> "_Marked":
         times = locale.times(text)
-        moneys = [
-            m for m in find_money(text) if not any(t.start < m.end and m.start < t.end for t in times)
-        ]
+        moneys = [m for m in find_money(text) if not any(t.start < m.end and m.start < t.end for t in times)]
         marks: list[tuple[int, int, Time | Money]] = sorted(
             [(t.start, t.end, t) for t in times] + [(m.start, m.end, m) for m in moneys], key=lambda m: m[0]
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.folding import fold
-from adapters.readers.ocr.items import is_name, price_of
+from adapters.readers.ocr.items import is_name, price_of, whole_title
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import pattern
 from adapters.readers.ocr.lines import Line, joined
@@ -53,9 +53,7 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
 def explained_failure(sheet: Sheet) -> Iterator[Claim]:
     """On a page of a failed payment: the sentence that says why, not the headline that says so."""
     for claim in error_claims(sheet):
-        if claim.name == "error_code":
-            yield claim
-        elif len(claim.value) >= (9 if claim.value.isascii() is False else 22):
+        if claim.name == "error_code" or len(claim.value) >= (9 if claim.value.isascii() is False else 22):
             yield claim
 
 
@@ -68,16 +66,15 @@ def product_claims(sheet: Sheet, locale: Locale) -> Iterator[Claim]:
     price, money = max(prices, key=lambda pair: (round(pair[0].height / 3), -pair[0].top))
     yield Claim("item_price", money.value, price.part(money.start, money.end), 0.8, locale.unit(money))
     titles = []
-    for passage in passages(sheet.lines):
-        lines = [line for _, line in passage.lines]
-        if is_name(lines[0], nothing) and not find_money(passage.text) and 4 <= len(passage.text) <= 160:
-            near = 1.0 - min(1.0, abs(lines[0].middle - price.middle) / (0.5 * sheet.height))
-            weight = len(passage.text) ** 0.5 * lines[0].height**1.5 * lines[0].strength * (0.5 + near)
-            titles.append((weight, lines))
+    for line in sheet.lines:
+        if is_name(line, nothing) and not find_money(line.text) and len(line.text) >= 4:
+            title = whole_title(sheet, line)
+            near = 1.0 - min(1.0, abs(line.middle - price.middle) / (0.5 * sheet.height))
+            weight = len(title.text) ** 0.5 * line.height**1.5 * line.strength * (0.5 + near)
+            titles.append((weight, title))
     if titles:
-        lines = max(titles, key=lambda title: title[0])[1]
-        title = joined(lines[:3])
-        yield Claim("product", title.text.strip(), title, 0.75)
+        best = max(titles, key=lambda title: title[0])[1]
+        yield Claim("product", best.text.strip(), best, 0.75)
 
 
 def coupon_cards(sheet: Sheet) -> list[Sheet]:

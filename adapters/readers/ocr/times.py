@@ -41,8 +41,20 @@ class Time:
 _MONTHS = {
     name: number
     for number, names in enumerate(
-        "jan january|feb february|mar march|apr april|may may|jun june|jul july|aug august|"
-        "sep september sept|oct october|nov november|dec december".split("|"),
+        [
+            "jan january",
+            "feb february",
+            "mar march",
+            "apr april",
+            "may may",
+            "jun june",
+            "jul july",
+            "aug august",
+            "sep september sept",
+            "oct october",
+            "nov november",
+            "dec december",
+        ],
         1,
     )
     for name in names.split()
@@ -92,9 +104,7 @@ _AGO = re.compile(
 _CLOCKS = tuple(re.compile(pattern) for pattern in (_CLOCK, _SHORT_ZH, _CLOCK_SHORT))
 _COMPACT = re.compile(r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?(?!\d)")
 _UNTIL = re.compile(r"\s?[-–—~至到]\s?(?:[01]?\d|2[0-4])\s?[:点时]")
-_BETWEEN = re.compile(
-    rf"(?:[\s,.·|()\-]|t|at|on|于|当天|日|(?:{_WEEKDAY})(?![a-z]))*", re.ASCII
-)
+_BETWEEN = re.compile(rf"(?:[\s,.·|()\-]|t|at|on|于|当天|日|(?:{_WEEKDAY})(?![a-z]))*", re.ASCII)
 
 
 def find_times(text: str, now: datetime, forward: bool = False, day_first: bool = False) -> list[Time]:
@@ -155,9 +165,9 @@ def _clock(match: re.Match[str]) -> str:
     parts = match.groupdict()
     hour = int(parts["hour"])
     half, meridiem = parts.get("half"), parts.get("meridiem")
-    if (half in ("下午", "晚上", "傍晚", "夜间", "晚") or meridiem == "p") and hour < 12:
-        hour += 12
-    elif half == "中午" and hour < 11:
+    if ((half in ("下午", "晚上", "傍晚", "夜间", "晚") or meridiem == "p") and hour < 12) or (
+        half == "中午" and hour < 11
+    ):
         hour += 12
     elif (meridiem == "a" or half in ("凌晨", "上午")) and hour == 12:
         hour = 0
@@ -166,9 +176,7 @@ def _clock(match: re.Match[str]) -> str:
     return f"{clock}:{second}" if second else clock
 
 
-def _days(
-    key: str, now: datetime, forward: bool, day_first: bool
-) -> Iterator[tuple[str, int, int, bool]]:
+def _days(key: str, now: datetime, forward: bool, day_first: bool) -> Iterator[tuple[str, int, int, bool]]:
     for pattern in _DATES:
         for match in pattern.finditer(key):
             if day := _day(match.groupdict(), day_first):

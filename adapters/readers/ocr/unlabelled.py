@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
-from adapters.readers.ocr.items import is_name, price_of
-from adapters.readers.ocr.labelled import PLAN_WORDS
+from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import words
 from adapters.readers.ocr.lines import Line
@@ -26,7 +25,9 @@ _SHOP = re.compile(
 _CARRIER = re.compile(
     r"(?<![一-鿿])(?!查看|跟踪|追踪|查詢|查询|订单|訂單|我的|包裹)[一-鿿]{2,4}(?:速运|速運|快递|快遞|速递|速遞|物流|快运|貨運|货运)(?!公司|信息|详情|单|状态|跟踪|進|资|員|员)|\b[A-Z][A-Za-z&]+(?:\s[A-Z][A-Za-z]+)?\s(?:Express|Logistics|Post|Courier|Couriers|Parcel|Freight)\b"
 )
-_NUMBER_SHAPE = re.compile(r"(?<![A-Za-z0-9])(?:SF\d{12,15}|YT\d{13,18}|JD[A-Z0-9]{11,20}|JT\d{13}|ZTO?\d{10,14}|DPK\d{9,12}|1Z[A-Z0-9]{16}|[A-Z]{2}\d{9}[A-Z]{2}|TBA\d{12})(?![A-Za-z0-9])")
+_NUMBER_SHAPE = re.compile(
+    r"(?<![A-Za-z0-9])(?:SF\d{12,15}|YT\d{13,18}|JD[A-Z0-9]{11,20}|JT\d{13}|ZTO?\d{10,14}|DPK\d{9,12}|1Z[A-Z0-9]{16}|[A-Z]{2}\d{9}[A-Z]{2}|TBA\d{12})(?![A-Za-z0-9])"
+)
 
 
 def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -77,7 +78,12 @@ def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[
         aside = abs((line.left + line.right) / 2 - centre)
         if gap > 2.6 * headline.height or aside > 0.12 * sheet.width or line.top < 0.07 * sheet.height:
             continue
-        if len(line.text) > 30 or re.search(r"[，。,!！?？]|正在|请|赚取|積分|积分|获得|\d{3,}", line.text) or find_money(line.text) or line.height < 0.7 * sheet.usual_height:
+        if (
+            len(line.text) > 30
+            or re.search(r"[，。,!！?？]|正在|请|赚取|積分|积分|获得|\d{3,}", line.text)
+            or find_money(line.text)
+            or line.height < 0.7 * sheet.usual_height
+        ):
             continue
         distance = gap + (0.8 * headline.height if line.middle > headline.middle else 0.0)
         if best is None or distance < best[0]:
@@ -87,7 +93,9 @@ def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[
 
 
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
-_FROM = re.compile(r"(?:receipt|invoice|payment|order|purchase|bill)\s+(?:from|to|at)\s+(?P<it>[A-Z].{1,40})$", re.IGNORECASE)
+_FROM = re.compile(
+    r"(?:receipt|invoice|payment|order|purchase|bill)\s+(?:from|to|at)\s+(?P<it>[A-Z].{1,40})$", re.IGNORECASE
+)
 
 
 def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
@@ -111,7 +119,9 @@ def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 
 
 def _is_status(line: Line, page: Page) -> bool:
-    return any((found := status_in(line.key, fact)) and found[1] > 0.4 for fact in STATUS_OF_PAGE.get(page, ()))
+    return any(
+        (found := status_in(line.key, fact)) and found[1] > 0.4 for fact in STATUS_OF_PAGE.get(page, ())
+    )
 
 
 def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
@@ -121,7 +131,9 @@ def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             continue
         line = max(named, key=lambda line: len(line.text))
         text = line.text.rstrip(" >›〉》")
-        arrow = len(text) < len(line.text.rstrip()) or any(re.fullmatch(r"[>›〉》]", other.text) for other in row[1:])
+        arrow = len(text) < len(line.text.rstrip()) or any(
+            re.fullmatch(r"[>›〉》]", other.text) for other in row[1:]
+        )
         beside_status = len(row) > 1 and _is_status(row[-1], "order_list") and index < 2
         if _SHOP.search(line.key.rstrip(" >›〉》")) or beside_status or (arrow and len(text) >= 3):
             score = 0.7 if _SHOP.search(line.key.rstrip(" >›〉》")) else 0.66 if beside_status else 0.45
@@ -135,7 +147,11 @@ def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             continue
         place = line.part(*match.span())
         rest = line.key[match.end() :]
-        score = 0.5 + 0.25 * (match.end() - match.start()) / max(1, len(line.key)) - 0.1 * line.middle / sheet.height
+        score = (
+            0.5
+            + 0.25 * (match.end() - match.start()) / max(1, len(line.key))
+            - 0.1 * line.middle / sheet.height
+        )
         yield Claim("carrier", place.text, place, score)
         number = re.search(r"[A-Za-z]{0,4}\d[A-Za-z0-9\s-]{7,30}", line.text[match.end() :])
         if number and re.match(r"\W*$", rest[: number.start()]):
@@ -159,9 +175,22 @@ def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         return
     for line in sheet.lines:
         found = PLAN_WORDS.findall(line.key)
-        if not found or not is_name(line, taken) or not 3 <= len(line.text) <= 40 or line.top < 0.08 * sheet.height:
+        if (
+            not found
+            or not is_name(line, taken)
+            or not 3 <= len(line.text) <= 40
+            or line.top < 0.08 * sheet.height
+        ):
             continue
-        if re.search(r"[。，,]|管理|中心|协议|须知|说明|服务$|权益|通知|取消|关闭|恢复|开启|manage|cancel|your subscription|terms", line.key):
+        if re.search(
+            r"[。，,]|管理|中心|协议|须知|说明|服务$|权益|通知|取消|关闭|恢复|开启|manage|cancel|your subscription|terms",
+            line.key,
+        ):
             continue
         size = min(1.5, line.height / max(1.0, sheet.usual_height))
-        yield Claim("plan", line.text.strip(), line, 0.42 + 0.1 * min(3, len(found)) + 0.12 * size - 0.2 * line.middle / sheet.height)
+        yield Claim(
+            "plan",
+            line.text.strip(),
+            line,
+            0.42 + 0.1 * min(3, len(found)) + 0.12 * size - 0.2 * line.middle / sheet.height,
+        )
