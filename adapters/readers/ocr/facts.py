@@ -1,6 +1,5 @@
 """From lines to facts: labels first, then sentences, then what stands without a label; the best of each wins."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -10,6 +9,7 @@ from adapters.readers.ocr.detector import Image
 from adapters.readers.ocr.items import is_name, item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
+from adapters.readers.ocr.lexicon import regex
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import (
     Entry,
@@ -246,13 +246,8 @@ def _entry_name(entry: Entry, locale: Locale) -> Iterator[Claim]:
         yield from _named_in(best)
 
 
-_KIND = re.compile(
-    r"^(?:退款|消费|付款|支付|扣款|自动扣款|自动续费|扫码付款|二维码付款|快捷支付|网上支付|refund|purchase|payment|pos|debit)\s*[-—–:：]\s*",
-    re.IGNORECASE,
-)
-_TRANSFER = re.compile(
-    r"^(?:转账|轉賬|轉帳|transfer)\s*[-—–:：]?\s*(?:转给|转账给|轉給|给|to|来自|from)\s*", re.IGNORECASE
-)
+_KIND = regex("facts.kind")
+_TRANSFER = regex("facts.transfer")
 
 
 def _named_in(line: Line) -> Iterator[Claim]:

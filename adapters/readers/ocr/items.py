@@ -6,18 +6,14 @@ from dataclasses import dataclass
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label, label_at_end, label_at_start
+from adapters.readers.ocr.lexicon import is_furniture, label, label_at_end, label_at_start, regex
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import status_in
 from bot.domain.vocabulary import Page
 
-_SPEC = re.compile(
-    r"^(?:\d(?:\.\d)?\s?[★☆(]|已售|月销|规格|颜色|尺码|尺寸|款式|型号|已选|默认|口味|份量|size|color|colour|style|qty|quantity|数量|sold by|condition|options?|[x×✕]\s?\d+$|\d+\s?(?:件|份|个)$|七天|7天|包邮|退货|极速|正品|支持|不支持)"
-)
-PLAN_WORDS = re.compile(
-    r"会员|连续包|计划$|方案$|月费|包月|包季|包年|自动续费|自动续订|续费|订阅|月卡|季卡|年卡|vip|套餐|membership|per seat|per user|subscription|premium|monthly|annual|yearly|\bpro\b|\bplus\b|renewal|auto-renew"
-)
+_SPEC = regex("items.spec")
+PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
 _LETTER = re.compile(r"[a-z\u4e00-\u9fff]")
 
@@ -83,9 +79,7 @@ def find_items(sheet: Sheet, taken: Taken) -> list[Priced]:
     return list(items.values())
 
 
-_SPOKEN = re.compile(
-    r"付|扣|费|满|减|享|省|共|计|额|价|为|达|低至|享受|余|退|paid|pay|charged|total|price|of$|for$|to$|from$|[:：]$"
-)
+_SPOKEN = regex("items.spoken")
 
 
 def _title_and_price(line: Line) -> Priced | None:

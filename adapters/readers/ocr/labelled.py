@@ -8,7 +8,7 @@ from itertools import pairwise
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.items import PLAN_WORDS, price_of
 from adapters.readers.ocr.layout import Pair, Sheet, find_pairs
-from adapters.readers.ocr.lexicon import Meaning, is_furniture, label_at_end, words
+from adapters.readers.ocr.lexicon import Meaning, is_furniture, label_at_end, regex, words
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.people import split_recipient
@@ -300,12 +300,8 @@ def _number_starts(line: Line, match: re.Match[str]) -> list[int]:
     ]
 
 
-_BETTER_OFF = re.compile(
-    r"优惠(?!.*退)|满减|立减|红包|折扣|折抵|抵扣|券(?!退|返)|津贴|减免|补贴|\boff\b|discount|coupon|promo|voucher|saving|reward"
-)
-_NO_PRICE = re.compile(
-    r"原价|运费|邮费|费$|税|小计|总额|余额|积分|豆$|额度|返|赠|shipping|delivery|handling|tax|fee|subtotal|balance|points|tip\b|free"
-)
+_BETTER_OFF = regex("labelled.better_off")
+_NO_PRICE = regex("labelled.no_price")
 
 
 def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Claim]:

@@ -95,6 +95,12 @@ def pattern(words: Iterable[str]) -> re.Pattern[str]:
 
 
 @cache
+def regex(name: str) -> re.Pattern[str]:
+    """A pattern of patterns.yml."""
+    return re.compile("|".join(load("patterns.yml")[name]))
+
+
+@cache
 def words(name: str) -> re.Pattern[str]:
     """One flat list of words.yml as a pattern."""
     return pattern(load("words.yml")[name])

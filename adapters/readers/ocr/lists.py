@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import squeeze
+from adapters.readers.ocr.lexicon import regex, squeeze
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
@@ -70,9 +70,7 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
     return [f for f in found if abs(round(f[1].right / max(1.0, 0.02 * sheet.width)) - edge) <= 1]
 
 
-_MONTH = re.compile(
-    r"^\D{0,3}(20\d\d)\s?[年/.-]\s?\d{1,2}\s?月?\D{0,3}$|^(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,?\s(20\d\d)\W*$"
-)
+_MONTH = regex("lists.month")
 
 
 def _header_year(row: Sequence[Line]) -> str | None:
@@ -175,9 +173,7 @@ def _split(sheet: Sheet, starts: list[int]) -> list[Sheet]:
     return cards
 
 
-_RENEWS = re.compile(
-    r"续订|续费|续期|扣款|扣费|到期|已取消|已过期|有效期|renews?|expires|ends on|ended|cancell?ed|next (?:payment|billing|charge)|next bill|will renew"
-)
+_RENEWS = regex("lists.renews")
 
 
 def subscription_cards(sheet: Sheet) -> list[Sheet]:

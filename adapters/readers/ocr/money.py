@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.lexicon import regex
 
 # Written before or after the figure; the longest first, for the alternation takes the first that fits.
 CURRENCIES = {
@@ -35,9 +36,7 @@ _MONEY = re.compile(
     rf"(?:(?<![a-z0-9.:/#*_-])|(?=[¥$€£])|(?=(?:hk|nt|us)\$))(?:(?P<sign>{_SIGN})\s?)?(?:(?P<before>{_BEFORE})\s{{0,3}})?(?P<inner>{_SIGN})?\s?"
     rf"(?P<figure>{_FIGURE})(?![\d:]|/\d|[.,]\d)(?:\s?(?P<after>{_AFTER})(?![a-z]|\s?\d))?",
 )
-_NOT_MONEY_AFTER = re.compile(
-    r"\s?(?:%|折|件|个|月|日|号|天|小时|分钟|秒|年|次|张|人|位|期|km|g\b|kg|ml|x\b|倍|积分|分\b|点|items?\b|days?\b|months?\b|pcs)"
-)
+_NOT_MONEY_AFTER = regex("money.not_money_after")
 # A yen sign is a thin Y or a 半 to a reader in a hurry.
 _MISREAD_YEN = re.compile(r"(?<![a-z0-9])[yv羊半](?=\s?\d[\d,]*\.\d{2}(?!\d))")
 

@@ -4,7 +4,7 @@ import re
 
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import page_words, squeeze
+from adapters.readers.ocr.lexicon import page_words, regex, squeeze
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import charge_entries
 from adapters.readers.ocr.money import find_money
@@ -13,9 +13,7 @@ from adapters.readers.ocr.statuses import is_tab_row
 from bot.domain.vocabulary import Page
 
 ENOUGH = 4.0
-_CHARGED = re.compile(
-    r"尾号|末四|信用卡|储蓄卡|银行|账户|扣费|扣款|支出|签账|消费|刷卡|自动续费|成功支付|charged|your card|debit|purchase of|payment of|transaction"
-)
+_CHARGED = regex("pages.charged")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}")
 
 

@@ -5,21 +5,16 @@ from collections.abc import Iterable, Iterator
 
 from adapters.readers.ocr.claims import Claim, Taken, overlaps
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label, statuses
+from adapters.readers.ocr.lexicon import is_furniture, label, regex, statuses
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.personal import Personal, find_personal, is_address, is_person
 from bot.domain.vocabulary import Page
 
-_BRACKETED = re.compile(r"^[\[【(（](?:收货|收件|送货|配送|寄件)?地址[\]】)）][:：]?\s*")
-_LEADING_LABEL = re.compile(
-    r"^(?:送至|地址|收货地址|收件地址|配送至|寄送至|送往|ship to|deliver to)[:：\s]+", re.IGNORECASE
-)
+_BRACKETED = regex("people.bracketed")
+_LEADING_LABEL = regex("people.leading_label")
 
-_GREETING = re.compile(
-    r"^(?:hi|dear|hello|hey|尊敬的|亲爱的)\s*(?P<it>[A-Z][a-z]+(?:\s[A-Z][a-z]+)?|[\u4e00-\u9fff]{2,4}(?=先生|女士|小姐))\s*(?:先生|女士|小姐)?\s*[,，!！:：]",
-    re.IGNORECASE,
-)
+_GREETING = regex("people.greeting")
 _NOBODY = frozenset(
     [
         "customer",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.lexicon import regex
 from bot.domain.vocabulary import FactName
 
 STARS = "*＊•●·xX×"
@@ -19,17 +20,10 @@ _ID = re.compile(rf"(?<![0-9a-z])(?P<it>\d{{17}}[\dx]|\d{{1,6}}{_STAR}{{6,14}}[\
 _CARD = re.compile(
     rf"(?<![A-Za-z\d.*+])(?P<it>(?:\d{{4}}[\s-]?){{3,4}}\d{{1,4}}|(?:\d{{4,6}}[\s-]?)?(?:{_STAR}{{2,4}}[\s-]?){{1,4}}\d{{4}})(?![\d.*])"
 )
-_TAIL = re.compile(
-    r"(?:尾号|末四码|末4码|末四位|卡号末四位|ending\s+in|ending\s+with|ending|card\s+ending)\s?(?:为|是|:)?\s?(?P<it>\d{4})(?!\d)"
-)
+_TAIL = regex("personal.tail")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CITY = re.compile(
-    r"(?:[一-鿿]{2,8}(?:省|市|自治区|特别行政区|区|县|州|盟)){1,3}.*(?:路|街|道|巷|弄|号|栋|幢|单元|室|楼|座|小区|花园|大厦|广场|村|镇|苑|公寓|城)"
-)
-_STREET = re.compile(
-    r"\b\d{1,5}\s+[A-Za-z0-9.' ]+\b(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|way|court|ct|place|pl|terrace)\b",
-    re.IGNORECASE,
-)
+_CITY = regex("personal.city")
+_STREET = regex("personal.street")
 
 
 @dataclass(frozen=True, slots=True)

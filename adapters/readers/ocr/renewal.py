@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from adapters.readers.ocr.claims import Claim
 from adapters.readers.ocr.detector import Image
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import pattern, squeeze
+from adapters.readers.ocr.lexicon import pattern, regex, squeeze
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.statuses import status_in
 from adapters.readers.ocr.switches import find_switch
@@ -18,9 +18,9 @@ _RENEWAL = pattern(
 )  # fmt: skip
 
 
-_DATED = re.compile(r"\d\s?[月/.-]\s?\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
+_DATED = regex("renewal.dated")
 _WILL = re.compile(r"将|下次|下期|renews|will|next")
-_ENDS = re.compile(r"到期|截止|不再|不会|取消|关闭|won't|will not|not renew|cancel|expire|ends|until")
+_ENDS = regex("renewal.ends")
 
 
 def renewal_claims(sheet: Sheet, image: Image, page: Page) -> Iterator[Claim]:

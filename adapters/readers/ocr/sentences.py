@@ -34,7 +34,12 @@ class Passage:
             and start < offset + len(line.text)
             and (part := line.part(max(0, start - offset), min(end - offset, len(line.text)))).text
         ]
-        return joined(parts) if parts else self.lines[0][1]
+        if not parts:
+            return self.lines[0][1]
+        whole = joined(parts)
+        longest = max(parts, key=lambda part: len(part.text))
+        # A unit that slipped into the next line must not stretch the box over the whole paragraph.
+        return replace(whole, box=longest.box) if len(longest.text) > 0.7 * len(whole.text) else whole
 
 
 def passages(lines: Sequence[Line]) -> list[Passage]:

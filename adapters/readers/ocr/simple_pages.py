@@ -7,7 +7,7 @@ from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import is_name, price_of, whole_title
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import pattern
+from adapters.readers.ocr.lexicon import pattern, regex
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages
@@ -21,14 +21,9 @@ _TROUBLE = pattern(
      "try again", "timed out", "timeout", "blocked", "exceeded", "incorrect", "not available", "rejected", "wrong", "bad gateway",
      "forbidden", "locked", "suspended", "not eligible", "doesn't", "problem", "too many", "not supported", "refused", "unsuccessful"]
 )  # fmt: skip
-_CODE = re.compile(
-    r"(?:错误码|错误代码|错误编号|异常码|返回码|代码|error\s?code|err(?:or)?\s?no\.?|decline\s?code|code|error|status|http)\s*[:：#(\[]?\s*(?P<it>[A-Za-z0-9]*[-_]?\d[A-Za-z0-9_-]*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![A-Za-z0-9])",
-    re.IGNORECASE,
-)
-_BARE_CODE = re.compile(
-    r"(?<![A-Za-z0-9])(?P<it>[45]\d\d(?=\s*(?:$|(?i:bad|not|internal|forbidden|service|gateway|error|unauthorized|too)))|[A-Z]{2,}(?:_[A-Z0-9]+)+|[A-Z]{1,5}[-_]?\d{3,8}|0x[0-9A-Fa-f]{4,8})(?![A-Za-z0-9])"
-)
-_DISCOUNT = re.compile(r"\d(?:\.\d)?\s?折|\d{1,2}\s?%\s?off|免运|free shipping|免配送", re.IGNORECASE)
+_CODE = regex("simple_pages.code")
+_BARE_CODE = regex("simple_pages.bare_code")
+_DISCOUNT = regex("simple_pages.discount")
 
 
 def error_claims(sheet: Sheet) -> Iterator[Claim]:

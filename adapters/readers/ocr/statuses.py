@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from adapters.readers.ocr.claims import Claim
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import squeeze, statuses, words
+from adapters.readers.ocr.lexicon import regex, squeeze, statuses, words
 from adapters.readers.ocr.lines import Line
 from bot.domain.vocabulary import FactName, Page
 
@@ -20,9 +20,7 @@ STATUS_OF_PAGE: dict[Page, tuple[FactName, ...]] = {
     "coupon": ("coupon_status",),
 }
 # Things that might be, or that somebody may do: 若付款失败, 退款成功后, will be cancelled.
-_NOT_YET = re.compile(
-    r"如|若|后将|之后|之前|以后|可以|即可|请|如何|怎么|为什么|将在|将会|预计|是否|未能|if\b|will be|once\b|after\b|when\b|how to|why"
-)
+_NOT_YET = regex("statuses.not_yet")
 
 
 def status_in(text_key: str, fact: FactName) -> tuple[str, float, tuple[int, int]] | None:

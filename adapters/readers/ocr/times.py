@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.lexicon import regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,7 @@ _RELATIVE = re.compile(
     rf"(?<![a-z])(?:(?P<word>{'|'.join(sorted(_DAYS, key=len, reverse=True))})|"
     rf"(?P<which>上|下|本|这|last |next |this )?(?P<weekday>{_WEEKDAY})(?![a-z一-龥]?会员|末|期|年))(?![a-z])"
 )
-_AGO = re.compile(
-    r"(?P<count>\d+|an?\b)\s?(?P<unit>分钟|小时|天|minutes?|mins?|m|hours?|hrs?|hr|h|days?|d)\s?(?:前|ago)|(?P<now>刚刚|just now)"
-)
+_AGO = regex("times.ago")
 _CLOCKS = tuple(re.compile(pattern) for pattern in (_CLOCK, _SHORT_ZH, _CLOCK_SHORT))
 _COMPACT = re.compile(r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?(?!\d)")
 _UNTIL = re.compile(r"\s?[-–—~至到]\s?(?:[01]?\d|2[0-4])\s?[:点时]")

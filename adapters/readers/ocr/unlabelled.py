@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import words
+from adapters.readers.ocr.lexicon import regex, words
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, is_tab_row, status_in
@@ -19,15 +19,9 @@ _HEADLINES: dict[Page, FactName] = {
     "subscription": "amount",
     "receipt": "amount",
 }
-_SHOP = re.compile(
-    r"旗舰店|专营店|专卖店|官方店|自营|工厂店|企业店|便利店|超市|商城|药房|餐厅|餐馆|饭店|门店|分店|专营|店\)?$|店）$|馆$|铺$|坊$|official store|flagship|\bstore$|\bshop$|\bltd\b|\binc\b"
-)
-_CARRIER = re.compile(
-    r"(?<![一-鿿])(?!查看|跟踪|追踪|查詢|查询|订单|訂單|我的|包裹)[一-鿿]{2,4}(?:速运|速運|快递|快遞|速递|速遞|物流|快运|貨運|货运)(?!公司|信息|详情|单|状态|跟踪|進|资|員|员)|\b[A-Z][A-Za-z&]+(?:\s[A-Z][A-Za-z]+)?\s(?:Express|Logistics|Post|Courier|Couriers|Parcel|Freight)\b"
-)
-_NUMBER_SHAPE = re.compile(
-    r"(?<![A-Za-z0-9])(?:SF\d{12,15}|YT\d{13,18}|JD[A-Z0-9]{11,20}|JT\d{13}|ZTO?\d{10,14}|DPK\d{9,12}|1Z[A-Z0-9]{16}|[A-Z]{2}\d{9}[A-Z]{2}|TBA\d{12})(?![A-Za-z0-9])"
-)
+_SHOP = regex("unlabelled.shop")
+_CARRIER = regex("unlabelled.carrier")
+_NUMBER_SHAPE = regex("unlabelled.number_shape")
 
 
 def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -93,9 +87,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[
 
 
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
-_FROM = re.compile(
-    r"(?:receipt|invoice|payment|order|purchase|bill)\s+(?:from|to|at)\s+(?P<it>[A-Z].{1,40})$", re.IGNORECASE
-)
+_FROM = regex("unlabelled.from")
 
 
 def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
