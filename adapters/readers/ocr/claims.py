@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money
@@ -30,7 +31,8 @@ class Locale:
 class Claim:
     """A fact in the making. ``score`` weighs it against other claims of its name; 1 is a clear label."""
 
-    name: FactName
+    name: str
+    """A FactName, or a name with a leading underscore that the word lists keep for themselves."""
     value: str
     line: Line
     score: float
@@ -39,7 +41,7 @@ class Claim:
 
     def fact(self) -> Fact:
         return Fact(
-            name=self.name,
+            name=cast(FactName, self.name),
             value=self.value,
             unit=self.unit,
             text=self.line.text,
@@ -76,7 +78,7 @@ def distinct(claims: Iterable[Claim]) -> list[Claim]:
     """Each name and value once in its group, with the strongest claim to it."""
     best: dict[tuple[object, ...], Claim] = {}
     for claim in claims:
-        key = (claim.name, "".join(claim.value.lower().split()), claim.group)
+        key: tuple[object, ...] = (claim.name, "".join(claim.value.lower().split()), claim.group)
         if claim.name in ("item_price", "discount"):
             key = (*key, claim.line.top)
         if key not in best or claim.score > best[key].score:

@@ -1,4 +1,4 @@
-"""From lines to facts: labels first, then sentences, then what stands without a label; the best of each wins."""
+"""From lines to facts: labels, then sentences, then what stands without a label; the best of each wins."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -48,18 +48,56 @@ _COMMON: frozenset[FactName] = frozenset(
 )
 FACTS_OF_PAGE: dict[Page, frozenset[FactName]] = {
     "charge_notice": _COMMON
-    | {"plan", "payment_status", "next_charge_at", "auto_renewal", "refund_amount", "refunded_at", "ordered_at", "item_price"},
+    | {
+        "plan",
+        "payment_status",
+        "next_charge_at",
+        "auto_renewal",
+        "refund_amount",
+        "refunded_at",
+        "ordered_at",
+        "item_price",
+    },
     "subscription": _COMMON | {"plan", "next_charge_at", "auto_renewal", "item_price"},
     "order_detail": _COMMON
-    | {"ordered_at", "expected_at", "order_status", "item_price", "tracking_no", "carrier", "refund_amount", "shipment_status", "plan"},
+    | {
+        "ordered_at",
+        "expected_at",
+        "order_status",
+        "item_price",
+        "tracking_no",
+        "carrier",
+        "refund_amount",
+        "shipment_status",
+        "plan",
+    },
     "order_list": _COMMON
     | {"ordered_at", "expected_at", "order_status", "item_price", "refund_amount", "tracking_no", "carrier"},
     "payment_result": _COMMON
     | {"payment_status", "error_code", "error_message", "plan", "ordered_at", "expected_at", "item_price"},
     "refund": _COMMON
-    | {"refund_amount", "refunded_at", "expected_at", "refund_status", "ordered_at", "item_price", "tracking_no", "carrier", "plan"},
+    | {
+        "refund_amount",
+        "refunded_at",
+        "expected_at",
+        "refund_status",
+        "ordered_at",
+        "item_price",
+        "tracking_no",
+        "carrier",
+        "plan",
+    },
     "logistics": frozenset(
-        {"order_no", "tracking_no", "carrier", "shipment_status", "expected_at", "merchant", "product", "ordered_at"}
+        {
+            "order_no",
+            "tracking_no",
+            "carrier",
+            "shipment_status",
+            "expected_at",
+            "merchant",
+            "product",
+            "ordered_at",
+        }
     ),
     "coupon": frozenset({"discount", "coupon_status", "merchant", "error_message"}),
     "product": frozenset({"product", "item_price", "merchant", "discount"}),
@@ -67,7 +105,7 @@ FACTS_OF_PAGE: dict[Page, frozenset[FactName]] = {
     "chat": frozenset({"order_no", "tracking_no"}),
     "error": frozenset({"error_code", "error_message"}),
     "other": frozenset(),
-}  # fmt: skip
+}
 # Of these a page has one; of the others it may have several.
 _SINGLE: frozenset[FactName] = frozenset(
     {"amount", "refund_amount", "charged_at", "ordered_at", "refunded_at", "next_charge_at", "expected_at",
@@ -193,7 +231,7 @@ def _without_sums(claims: list[Claim]) -> list[Claim]:
 
 
 def _without_shadows(claims: list[Claim]) -> list[Claim]:
-    """One place in the picture says one thing: the stronger claim to it stays (two statuses may share a word)."""
+    """One place in the picture says one thing: the stronger claim to it stays. Statuses may share a word."""
     kept: list[Claim] = []
     for claim in sorted(claims, key=lambda claim: -claim.score):
         rivals = [k for k in kept if overlaps(k.line.box, claim.line.box) and k.line.text == claim.line.text]

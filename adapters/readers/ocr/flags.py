@@ -34,7 +34,7 @@ def find_flags(image: Image, lines: Sequence[Line], found: int) -> tuple[Flag, .
 
 
 def is_blurred(image: Image, lines: Sequence[Line]) -> bool:
-    """Letters without sharp edges: the steepest step between neighbours, as a share of the letters' contrast."""
+    """Letters without sharp edges: how steep their steepest steps are, as a share of their contrast."""
     steps = []
     for line in sorted(lines, key=lambda line: -len(line.text))[:24]:
         grey = cv2.cvtColor(image[line.top : line.bottom, line.left : line.right], cv2.COLOR_BGR2GRAY)

@@ -28,7 +28,7 @@ _RANKS = {1: 1.0, 2: 0.72}
 
 
 def labelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
-    """Every label's fact. Values of labels that are no facts are taken too, so that nothing else gets them."""
+    """Every label's fact. Values of labels that are no facts are taken too, for nothing else to get them."""
     by_label: dict[int, list[Pair]] = {}
     for pair in find_pairs(sheet):
         by_label.setdefault(id(pair.label) if pair.how != "inline" else id(pair.value), []).append(pair)
@@ -85,7 +85,7 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
 
 
 def _party(pair: Pair, score: float) -> Iterator[Claim]:
-    """The two names of an invoice: a firm is the seller where it stands, as is the custom, at the right or below."""
+    """The two names of an invoice: a firm is the seller if it stands at the right, as is the custom."""
     text = pair.value.text.strip()
     if is_person(text) and not re.search(r"公司|店|厂|中心|集团|社|行$", text):
         yield Claim("person", text, pair.value, score)
@@ -116,7 +116,7 @@ def _stacked(pair: Pair) -> bool:
 def _money(meaning: Meaning, value: Line, score: float, page: Page, locale: Locale) -> Iterator[Claim]:
     name = money_meaning(meaning.name, page)
     short = len(value.text) < 28
-    found = [m for m in find_money(value.text, loose=len(value.text) < 9)]
+    found = find_money(value.text, loose=len(value.text) < 9)
     if not found or not (short or found[0].start <= 4):
         return
     money = (
@@ -130,11 +130,11 @@ def _money(meaning: Meaning, value: Line, score: float, page: Page, locale: Loca
         return
     line = value.part(money.start, money.end)
     score *= _rank(meaning, name, page)
-    yield Claim(name, money.value, line, score, locale.unit(money))  # type: ignore[arg-type] - checked by callers
+    yield Claim(name, money.value, line, score, locale.unit(money))
 
 
 def _rank(meaning: Meaning, name: str, page: Page) -> float:
-    """A plain 'amount' weighs less than 'amount paid', but on a page about one subscription it is all there is."""
+    """A plain 'amount' weighs less than 'amount paid', unless a subscription's page has nothing else."""
     if name == meaning.name:
         return _RANKS.get(meaning.rank, 1.0)
     return 0.85 if page == "subscription" else 0.62
@@ -172,7 +172,7 @@ def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> I
         return
     time = times[-1] if name == "expected_at" and len(times) == 2 else times[0]
     line = value.part(time.start, time.end)
-    yield Claim(name, time.iso or "", line, score)  # type: ignore[arg-type] - names by the file
+    yield Claim(name, time.iso or "", line, score)
 
 
 def _number(name: str, value: Line, score: float) -> Iterator[Claim]:
@@ -182,7 +182,7 @@ def _number(name: str, value: Line, score: float) -> Iterator[Claim]:
         if sum(c.isdigit() for c in number) < max(4, 0.3 * len(number)) or match.start() > 8:
             continue
         line = value.part(match.start(), match.end())
-        yield Claim(name, number, line, score)  # type: ignore[arg-type] - names by the file
+        yield Claim(name, number, line, score)
         return
 
 
@@ -236,7 +236,7 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
         stripped = _DOTS.sub("•••• ", stripped)
         line = replace(line, text=stripped, places=())
     if name and len(stripped) <= 120:
-        yield Claim(name, stripped, line, score)  # type: ignore[arg-type] - names by the file
+        yield Claim(name, stripped, line, score)
 
 
 def _is_person_line(text: str) -> bool:
@@ -252,7 +252,7 @@ def _personal(name: str, line: Line, score: float) -> Iterator[Claim]:
     digits = re.search(r"[\d*+][\d\s*\-()]{3,24}\d", line.text)
     if digits:
         value = re.sub(r"[\s\-()]", "", digits[0])
-        yield Claim(name, value, line.part(*digits.span()), score * 0.9)  # type: ignore[arg-type] - one of three
+        yield Claim(name, value, line.part(*digits.span()), score * 0.9)
 
 
 def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -266,7 +266,7 @@ def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Itera
         name = money_meaning(found[0].name, page)
         if not name.startswith("_") and not (name == "discount" and money.decimal == 0):
             score = 0.95 * _rank(found[0], name, page)
-            yield Claim(name, money.value, place, score, locale.unit(money))  # type: ignore[arg-type]
+            yield Claim(name, money.value, place, score, locale.unit(money))
     for time in locale.times(line.text):
         place = line.part(time.start, time.end)
         found = label_at_end(line.key[: time.start])

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.items import price_of
@@ -28,7 +29,7 @@ class Entry:
 
 
 def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
-    """The rows of a list of charges, or nothing if this is none: amounts in one column, names at their left."""
+    """The rows of a list of charges, or nothing if this is none: amounts in a column, names at their left."""
     anchors = _column(sheet)
     if len(anchors) < 2:
         return []
@@ -150,7 +151,7 @@ def repeated_cards(sheet: Sheet) -> list[Sheet]:
     marker = counts.most_common(1)[0][0]
     rows = [index for index, _, text in names if text == marker]
     starts = [0]
-    for previous, current in zip(rows, rows[1:], strict=False):
+    for previous, current in pairwise(rows):
         starts.append(_widest_gap(sheet, previous, current))
     return _split(sheet, starts)
 

@@ -38,7 +38,7 @@ def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
                 score *= 1.0 if exact else 0.55 if len(line.text) < 24 else 0.4
                 if score > best.get((page, word), 0.0):
                     best[page, word] = score
-    scores: dict[Page, float] = dict.fromkeys(page_words(), 0.0)  # type: ignore[misc] - pages by the file
+    scores: dict[Page, float] = dict.fromkeys(page_words(), 0.0)
     for (page, _), score in best.items():
         scores[page] += score
     _weigh_layout(sheet, locale, scores)
@@ -49,7 +49,7 @@ def _words_in(line: Line) -> list[tuple[Page, str, float]]:
     found: list[tuple[Page, str, float]] = []
     for page, groups in page_words().items():
         for pattern, _, weight in groups:
-            found += [(page, squeeze(match[0]), weight) for match in pattern.finditer(line.key)]  # type: ignore[misc]
+            found += [(page, squeeze(match[0]), weight) for match in pattern.finditer(line.key)]
     return found
 
 
@@ -84,7 +84,7 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
     money = sum(1 for line in sheet.lines if find_money(line.text))
     if not money:
         for page in ("charge_notice", "order_detail", "receipt", "payment_result", "coupon", "product"):
-            scores[page] *= 0.6  # type: ignore[index] - literals
+            scores[page] *= 0.6
     if "tracking_no" in names:
         scores["logistics"] += 1.5
     if {"order_no", "ordered_at"} <= names:

@@ -49,7 +49,7 @@ class Seeing:
 
 
 class OcrReader:
-    """Reads with PP-OCRv6 tiny. ``now`` gives the shop's time, aware: relative days are resolved against it."""
+    """Reads with PP-OCRv6. ``now`` gives the shop's time, aware, to resolve relative days against."""
 
     name = "ocr"
 
@@ -107,7 +107,7 @@ class OcrReader:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
         if image is None:
             raise ReaderDown("The OCR reader cannot open this picture.")
-        seeing = self._see(image)
+        seeing = self._see(np.asarray(image, np.uint8))
         self._remembered[key] = seeing
         while len(self._remembered) > REMEMBERED:
             self._remembered.popitem(last=False)

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from adapters.readers.ocr.claims import Claim
 from adapters.readers.ocr.detector import Image
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import pattern, regex, squeeze
+from adapters.readers.ocr.lexicon import regex, squeeze, words
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.statuses import status_in
 from adapters.readers.ocr.switches import find_switch
 from bot.domain.vocabulary import Page
 
-_RENEWAL = pattern(
-    ["续费", "续订", "续期", "自动扣款", "自动扣费", "连续包月", "免密", "auto-renew", "auto renew", "renewal", "autopay",
-     "auto-pay", "recurring", "订阅", "subscription", "renew"]
-)  # fmt: skip
+_RENEWAL = words("renewal")
 
 
 _DATED = regex("renewal.dated")

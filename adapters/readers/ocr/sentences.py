@@ -120,12 +120,12 @@ def _sentence(passage: Passage, start: int, end: int, locale: Locale) -> Iterato
             if forward and time.relative:
                 time = next((t for t in locale.times(text, True) if t.start == time.start), time)
             line = passage.line(start + time.start, start + time.end)
-            yield Claim(name, time.iso or "", line, _SCORE)  # type: ignore[arg-type] - in TIME_FACTS
+            yield Claim(name, time.iso or "", line, _SCORE)
     for name, position in marked.meant("money", "¤"):
         money = marked.moneys.get(position)
         if money and name in MONEY_FACTS:
             line = passage.line(start + money.start, start + money.end)
-            yield Claim(name, money.value, line, _SCORE, locale.unit(money))  # type: ignore[arg-type] - in MONEY_FACTS
+            yield Claim(name, money.value, line, _SCORE, locale.unit(money))
     if marked.moneys:
         yield from _names(passage, start, marked, "merchant")
     yield from _names(passage, start, marked, "plan")
@@ -161,7 +161,8 @@ class _Marked:
         marks: list[tuple[int, int, Time | Money]] = sorted(
             [(t.start, t.end, t) for t in times] + [(m.start, m.end, m) for m in moneys], key=lambda m: m[0]
         )
-        marked, origins, at = "", [], 0
+        marked, at = "", 0
+        origins: list[int] = []
         found_times: dict[int, Time] = {}
         found_moneys: dict[int, Money] = {}
         for first, last, token in marks:

@@ -2,25 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import is_name, price_of, whole_title
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import pattern, regex
+from adapters.readers.ocr.lexicon import regex, words
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages
 from adapters.readers.ocr.statuses import is_tab_row
 
-_TROUBLE = pattern(
-    ["失败", "错误", "异常", "繁忙", "无法", "不能", "不可用", "不足", "超限", "超出", "超时", "被拒", "拒绝", "无效", "失效", "过期",
-     "不存在", "不正确", "未达", "不满足", "不支持", "次数过多", "频繁", "维护", "中断", "已锁定", "锁定", "冻结", "出错", "故障", "限制",
-     "稍后再试", "稍后重试", "请检查", "不符", "未通过", "断开", "没有网络", "declined", "failed", "failure", "error", "unable", "couldn't",
-     "could not", "can't", "cannot", "went wrong", "invalid", "expired", "not found", "unavailable", "insufficient", "denied",
-     "try again", "timed out", "timeout", "blocked", "exceeded", "incorrect", "not available", "rejected", "wrong", "bad gateway",
-     "forbidden", "locked", "suspended", "not eligible", "doesn't", "problem", "too many", "not supported", "refused", "unsuccessful"]
-)  # fmt: skip
+_TROUBLE = words("trouble")
 _CODE = regex("simple_pages.code")
 _BARE_CODE = regex("simple_pages.bare_code")
 _DISCOUNT = regex("simple_pages.discount")
@@ -79,7 +73,7 @@ def coupon_cards(sheet: Sheet) -> list[Sheet]:
         return []
     anchors.sort(key=lambda line: line.middle)
     cards: list[list[Line]] = [[] for _ in anchors]
-    heights = [b.middle - a.middle for a, b in zip(anchors, anchors[1:], strict=False)]
+    heights = [b.middle - a.middle for a, b in pairwise(anchors)]
     reach = min(heights) / 2 if heights else 4 * anchors[0].height
     for row in sheet.rows:
         if is_tab_row(row):

@@ -33,7 +33,7 @@ def status_in(text_key: str, fact: FactName) -> tuple[str, float, tuple[int, int
 
 
 def _best_segment(key: str, fact: FactName) -> tuple[str, float, tuple[int, int]] | None:
-    """The part of a line, between its separators, that a status word fills best: Shipped · Arriving Monday."""
+    """The part of a line, between separators, that a status word fills best: Shipped · Arriving Monday."""
     best: tuple[str, float, tuple[int, int]] | None = None
     for segment in re.finditer(r"[^·|,，。;；(（]+", key):
         found = status_in(segment[0], fact)

@@ -61,6 +61,7 @@ _MONTHS = {
     for name in names.split()
 }
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+# fmt: off
 _DAYS = {"大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "今天": 0, "今日": 0, "今晚": 0, "今早": 0, "明天": 1, "明日": 1,
          "明晚": 1, "后天": 2, "yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1}  # fmt: skip
 _WEEKDAYS = {
@@ -73,7 +74,8 @@ _WEEKDAY = "|".join(sorted(_WEEKDAYS, key=len, reverse=True))
 _HALF = r"上午|下午|晚上|凌晨|中午|早上|傍晚|清晨|夜间|晚|早"
 _CLOCK = (
     rf"(?:(?P<half>{_HALF})\s?)?(?P<hour>[01]?\d|2[0-4])\s?[:点时]\s?(?P<minute>[0-5]\d)分?"
-    rf"(?:\s?[:.]?\s?(?P<second>(?<=[:. ])[0-5]\d)秒?|(?P<second_zh>[0-5]\d)秒)?(?:\s?(?P<meridiem>[ap])\.?\s?m\b\.?)?(?!\d)"
+    r"(?:\s?[:.]?\s?(?P<second>(?<=[:. ])[0-5]\d)秒?|(?P<second_zh>[0-5]\d)秒)?"
+    r"(?:\s?(?P<meridiem>[ap])\.?\s?m\b\.?)?(?!\d)"
 )
 _CLOCK_SHORT = r"(?P<hour>1[0-2]|0?[1-9])\s?(?P<meridiem>[ap])\.?m\b\.?"
 _SHORT_ZH = rf"(?P<half>{_HALF})\s?(?P<hour>[01]?\d|2[0-4])\s?[点时](?!\d)"
@@ -84,15 +86,16 @@ _DATES = tuple(
     re.compile(pattern)
     for pattern in (
         rf"(?<!\d){_YEAR}\s?年\s?{_M}\s?月\s?{_D}\s?[日号]?",
-        rf"(?<!\d){_YEAR}\s?(?P<mark>[-/.])\s?{_M}\s?(?P=mark)\s?(?:{_DD.replace('day', 'day')}|(?P<day1>[1-9])(?!\d))",
+        rf"(?<!\d){_YEAR}\s?(?P<mark>[-/.])\s?{_M}\s?(?P=mark)\s?(?:{_DD}|(?P<day1>[1-9])(?!\d))",
         rf"(?<![\d.]){_YEAR}{_MM}{_DD}(?=\D|$|\d\d:|(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?(?!\d))",
         rf"(?<!\d)(?P<roc>1[0-3]\d)\s?[年/.-]\s?{_M}\s?[月/.-]\s?{_D}(?!\d)日?",
         rf"(?<![a-z])(?P<name>{_MONTH})\.?\s?{_D}(?:st|nd|rd|th)?(?!\d)(?:\s?,?\s?{_YEAR}(?!\d))?",
-        rf"(?<!\d){_D}(?:st|nd|rd|th)?\s?(?:of\s)?-?(?P<name>{_MONTH})(?![a-z])\.?(?:\s?,?-?\s?{_YEAR}(?!\d))?",
+        rf"(?<!\d){_D}(?:st|nd|rd|th)?\s?(?:of\s)?-?(?P<name>{_MONTH})(?![a-z])\.?"
+        rf"(?:\s?,?-?\s?{_YEAR}(?!\d))?",
         rf"(?<![\d./-])(?P<a>[0-3]?\d)(?P<mark>[/.-])(?P<b>[0-3]?\d)(?P=mark){_YEAR}(?!\d)",
         rf"(?<![\d./-])(?P<short>2\d)(?P<mark>[-/.年]){_MM}[-/.月]{_DD}(?!\d)日?",
         rf"(?<!\d){_M}\s?月\s?{_D}\s?[日号]",
-        rf"(?<![\d./:-])(?P<month>1[0-2]|0?[1-9])(?P<mark>[-/]){_DD.replace('0[1-9]', '0?[1-9]')}(?:(?=\d\d:)|(?![\d./%-]))",
+        rf"(?<![\d./:-]){_M}(?P<mark>[-/]){_D}(?:(?=\d\d:)|(?![\d./%-]))",
     )
 )
 _RELATIVE = re.compile(
@@ -116,12 +119,12 @@ def find_times(text: str, now: datetime, forward: bool = False, day_first: bool 
     taken = 0
     days = list(_days(key, now, forward, day_first))
     dates = [(start, end) for _, start, end, relative in days if not relative]
-    for day, start, end, relative in sorted(days, key=lambda d: (d[1], d[1] - d[2])):
-        if relative and any(start - 8 < e and s < end + 8 for s, e in dates):
+    for day, first, last, relative in sorted(days, key=lambda d: (d[1], d[1] - d[2])):
+        if relative and any(first - 8 < e and s < last + 8 for s, e in dates):
             continue  # the weekday of a date that is printed beside it
-        if start < taken:
+        if first < taken:
             continue
-        start, end, clock = _with_clock(key, start, end, taken)
+        start, end, clock = _with_clock(key, first, last, taken)
         found.append(Time(day, clock, start, end, relative))
         taken = end
     for match, clock in _all_clocks(key):
@@ -182,10 +185,10 @@ def _days(key: str, now: datetime, forward: bool, day_first: bool) -> Iterator[t
                 yield day, match.start(), match.end(), False
     for match in _RELATIVE.finditer(key):
         if match["word"]:
-            day = now + timedelta(days=_DAYS[match["word"]])
+            moment = now + timedelta(days=_DAYS[match["word"]])
         else:
-            day = _weekday(now, _WEEKDAYS[match["weekday"]], (match["which"] or "").strip(), forward)
-        yield day.date().isoformat(), match.start(), match.end(), True
+            moment = _weekday(now, _WEEKDAYS[match["weekday"]], (match["which"] or "").strip(), forward)
+        yield moment.date().isoformat(), match.start(), match.end(), True
 
 
 def _weekday(now: datetime, weekday: int, which: str, forward: bool) -> datetime:

@@ -87,6 +87,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[
 
 
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
+_NO_PLAN = regex("unlabelled.no_plan")
 _FROM = regex("unlabelled.from")
 
 
@@ -104,10 +105,12 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """A name at the head of a page that the text below takes up again is whom the page is from."""
     for line in sheet.lines:
-        if line.middle < 0.35 * sheet.height and 3 <= len(line.text) <= 24 and is_name(line, taken):
-            if _LATIN_NAME.match(line.text) and sum(line.key in other.key for other in sheet.lines) >= 2:
-                yield Claim("merchant", line.text.strip(), line, 0.56)
-                return
+        head = line.middle < 0.35 * sheet.height and 3 <= len(line.text) <= 24 and is_name(line, taken)
+        if not head or not _LATIN_NAME.match(line.text):
+            continue
+        if sum(line.key in other.key for other in sheet.lines) >= 2:
+            yield Claim("merchant", line.text.strip(), line, 0.56)
+            return
 
 
 def _is_status(line: Line, page: Page) -> bool:
@@ -174,10 +177,7 @@ def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             or line.top < 0.08 * sheet.height
         ):
             continue
-        if re.search(
-            r"[。，,]|管理|中心|协议|须知|说明|服务$|权益|通知|取消|关闭|恢复|开启|manage|cancel|your subscription|terms",
-            line.key,
-        ):
+        if _NO_PLAN.search(line.key):
             continue
         size = min(1.5, line.height / max(1.0, sheet.usual_height))
         yield Claim(
