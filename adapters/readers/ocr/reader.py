@@ -18,6 +18,7 @@ from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.detector import Detector, Image, Quad
 from adapters.readers.ocr.facts import find_facts
 from adapters.readers.ocr.flags import find_flags
+from adapters.readers.ocr.folding import is_traditional
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lines import Line, build_lines
 from adapters.readers.ocr.models import find_models, load_characters, load_network
@@ -25,22 +26,19 @@ from adapters.readers.ocr.money import page_currencies
 from adapters.readers.ocr.pages import classify
 from adapters.readers.ocr.recogniser import Recogniser, Text
 from bot.domain.errors import ReaderDown
-from bot.domain.reading import Picture, Reading, Seen
+from bot.domain.reading import Box, Picture, Reading, Seen
 from bot.domain.vocabulary import PageLanguage
 
 REMEMBERED = 64
 _UNSURE = 0.80
 _DOUBT = 0.955
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
-TRADITIONAL = re.compile(
-    r"[閱賬簽繼綁備訊資運編號聯絡當隨優訂單額費續帳賬號電話點優惠實價購買貨運時間說請這個會員取消銀發門體臺灣國關閉開啟選擇務總計]"
-)
 _DAY_FIRST = frozenset({"HKD", "GBP", "EUR", "SGD", "AUD", "NZD", "INR", "MYR"})
 
 
 @dataclass(frozen=True, slots=True)
 class Seeing:
-    """The picture that the lines' boxes are in, its lines, and how many places the detector saw."""
+    """The picture, the way up that its lines are in, and how many lines the detector saw, legible or not."""
 
     image: Image
     lines: list[Line]
@@ -82,17 +80,20 @@ class OcrReader:
         height, width = seeing.image.shape[:2]
         text = "\n".join(line.key for line in seeing.lines)
         printed = "".join(line.text for line in seeing.lines)
-        currencies = page_currencies(text, bool(TRADITIONAL.search(printed)))
+        currencies = page_currencies(text, is_traditional(printed))
         locale = Locale(
             self._now(), currencies, currencies["$"] in _DAY_FIRST or bool(re.search("[£€]", text))
         )
         sheet = Sheet(seeing.lines, width, height)
         page = classify(sheet, locale)
         flags = find_flags(seeing.image, seeing.lines, seeing.found)
+        facts = find_facts(sheet, page, locale, seeing.image)
+        if seeing.upside_down:
+            facts = tuple(fact.model_copy(update={"box": _turned(fact.box, width, height)}) for fact in facts)
         return Reading(
             page=page,
             language=language_of(printed),
-            facts=find_facts(sheet, page, locale, seeing.image),
+            facts=facts,
             flags=flags,
             reader=self.name,
             ms=round((time.perf_counter() - started) * 1000, 1),
@@ -141,7 +142,7 @@ class Models:
 
     def reread(self, image: Image, quads: Sequence[Quad], texts: Sequence[Text]) -> list[Text]:
         """Reads the doubtful lines again with the larger model."""
-        traditional = len(TRADITIONAL.findall("".join(text.text for text in texts))) >= 3
+        traditional = is_traditional("".join(text.text for text in texts))
         doubtful = [index for index, text in enumerate(texts) if is_doubtful(text, traditional)]
         better = list(texts)
         if doubtful:
@@ -171,6 +172,11 @@ def is_doubtful(text: Text, traditional: bool) -> bool:
         return True
     number = re.search(r"[A-Za-z0-9]{10,}", text.text)
     return bool(number and re.search(r"[A-Za-z]", number[0]) and re.search(r"\d", number[0]))
+
+
+def _turned(box: Box, width: int, height: int) -> Box:
+    left, top, right, bottom = box
+    return width - right, height - bottom, width - left, height - top
 
 
 def _certainty(texts: Sequence[Text]) -> float:

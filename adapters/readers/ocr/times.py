@@ -61,9 +61,11 @@ _MONTHS = {
     for name in names.split()
 }
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
-# fmt: off
-_DAYS = {"大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "今天": 0, "今日": 0, "今晚": 0, "今早": 0, "明天": 1, "明日": 1,
-         "明晚": 1, "后天": 2, "yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1}  # fmt: skip
+_DAYS = {
+    "大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "今天": 0, "今日": 0, "今晚": 0, "今早": 0,
+    "明天": 1, "明日": 1, "明晚": 1, "后天": 2,
+    "yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1,
+}  # fmt: skip
 _WEEKDAYS = {
     **{f"{prefix}{name}": day for prefix in ("周", "星期", "礼拜")
        for day, names in enumerate(("一", "二", "三", "四", "五", "六", "日天")) for name in names},
