@@ -61,6 +61,13 @@ def overlaps(a: Box, b: Box) -> bool:
     return width * height > 0.5 * smaller
 
 
+def _covers(taken: Box, box: Box) -> bool:
+    width = min(taken[2], box[2]) - max(taken[0], box[0])
+    height = min(taken[3], box[3]) - max(taken[1], box[1])
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return width > 0 and height > 0 and width * height > 0.35 * area
+
+
 class Taken:
     """Places in the picture that are spoken for."""
 
@@ -71,6 +78,10 @@ class Taken:
         self._boxes.extend(line.box for line in lines)
 
     def __contains__(self, line: Line) -> bool:
+        return any(_covers(box, line.box) for box in self._boxes)
+
+    def touch(self, line: Line) -> bool:
+        """Whether a part of the line is spoken for."""
         return any(overlaps(line.box, box) for box in self._boxes)
 
 

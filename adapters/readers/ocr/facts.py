@@ -136,7 +136,7 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
         cards = subscription_cards(sheet)
     elif page == "charge_notice":
         cards = repeated_cards(sheet) or message_cards(sheet, locale)
-        entries = [] if cards else charge_entries(sheet, locale)
+        entries = [] if cards or _adds_up(sheet) else charge_entries(sheet, locale)
         if len(entries) >= 3 or (len(entries) == 2 and not sheet.labels):
             return [
                 replace(claim, group=number)
@@ -150,13 +150,22 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
     ]
 
 
+def _adds_up(sheet: Sheet) -> bool:
+    """A bill of one purchase, with a subtotal or a fee, is no list of charges."""
+    return any(meaning.name in ("_subtotal", "_fee") for meaning in sheet.labels.values())
+
+
 def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
     cards = coupon_cards(sheet)
     claims: list[Claim] = []
     for number, card in enumerate(cards):
         found = [*status_claims(card, "coupon"), *coupon_claims(card, locale)]
         claims += [replace(claim, group=number) for claim in _choose(found, "coupon")]
-    claims += [c for c in error_claims(sheet) if c.name == "error_message" and len(c.value) > 7]
+    claims += [
+        c
+        for c in error_claims(sheet)
+        if c.name == "error_message" and len(c.value) > 7 and not c.value.endswith(")")
+    ]
     return _choose(claims, "coupon") if not cards else claims
 
 
@@ -174,7 +183,8 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     claims += list(unlabelled_claims(sheet, page, locale, taken))
     if page in ("order_detail", "order_list", "receipt", "refund", "payment_result"):
         for claim in claims:
-            taken.add(claim.line)
+            if claim.score >= 0.55:
+                taken.add(claim.line)
         claims += list(item_claims(sheet, page, locale, taken))
     if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
         claims += list(title_claims(sheet, taken))
@@ -246,6 +256,8 @@ def _entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Ite
     refund = ("退款" in text and entry.money.sign != "-") or "refund" in text
     incoming = entry.money.sign == "+" if signed else entry.money.sign == "-"
     price = entry.price.part(entry.money.start, entry.money.end)
+    if incoming and signed and not refund:
+        return  # money that came in is no charge and nothing given back
     if incoming or refund:
         if refund or not signed:
             yield Claim("refund_amount", entry.money.value, price, 0.85, locale.unit(entry.money))

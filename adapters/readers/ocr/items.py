@@ -198,7 +198,7 @@ def _runs_on(first: Line, second: Line) -> bool:
 def is_name(line: Line, taken: Taken) -> bool:
     """Whether a line may name goods or a shop: text, and no label, price, button or option."""
     key = line.key.strip()
-    if len(key) < 2 or not _LETTER.search(key) or line in taken:
+    if len(key) < 2 or not _LETTER.search(key) or taken.touch(line):
         return False
     if (
         is_furniture(key)
@@ -209,7 +209,7 @@ def is_name(line: Line, taken: Taken) -> bool:
         return False
     if price_of(line):
         return False
-    if key.endswith(("fee", "费")) or label(key) is not None:
+    if key.endswith(("fee", "费", "金额", "总额", "退回", "返还")) or label(key) is not None:
         return False
     if "@" in key or re.search(r"已选|请选择|https?:|www\.", key):
         return False

@@ -23,7 +23,7 @@ _PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 
 _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
 _COPY = re.compile(r"\s*[|丨]?\s*(?:复制|複製|copy|查看|全部|更多|>|›|》|→|详情)+\s*$", re.IGNORECASE)
 # Dots that stand for a card's hidden digits are read as anything from one dot to an ellipsis.
-_DOTS = re.compile(r"(?<=[A-Za-z) ])[.·•・∙\s]*(?:…|[.·•・∙]\s?[.·•・∙])[.·•・∙…\s]*(?=\d{4}(?!\d))")
+_DOTS = re.compile(r"(?<=[A-Za-z)])[.·•・∙\s]*(?:…|[.·•・∙]\s?[.·•・∙])[.·•・∙…\s]*(?=\d{4}(?!\d))")
 _RANKS = {1: 1.0, 2: 0.72}
 
 
@@ -233,7 +233,7 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
     ):
         stripped = stripped[way.end() :]
     if name == "payment_method":
-        stripped = _DOTS.sub("•••• ", stripped)
+        stripped = _DOTS.sub(" •••• ", stripped)
         line = replace(line, text=stripped, places=())
     if name and len(stripped) <= 120:
         yield Claim(name, stripped, line, score)

@@ -97,7 +97,7 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["subscription"] += 2
     if "transaction_no" in names:
         scores["charge_notice"] += 2
-    if len(charge_entries(sheet, locale)) >= 3:
+    if len(charge_entries(sheet, locale)) >= 3 and not names & {"amount", "_subtotal", "_fee", "_quantity"}:
         scores["charge_notice"] += 4
     if any(c.name == "amount" and c.unit for c in sentence_claims(sheet.lines, locale)):
         scores["charge_notice"] += 3.3 if _CHARGED.search(" ".join(line.key for line in sheet.lines)) else 0

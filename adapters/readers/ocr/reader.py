@@ -14,6 +14,7 @@ from threading import Lock
 import cv2
 import numpy as np
 
+from adapters.readers.ocr.boxes import tightened, turned
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.detector import Detector, Image, Quad
 from adapters.readers.ocr.facts import find_facts
@@ -26,7 +27,7 @@ from adapters.readers.ocr.money import page_currencies
 from adapters.readers.ocr.pages import classify
 from adapters.readers.ocr.recogniser import Recogniser, Text
 from bot.domain.errors import ReaderDown
-from bot.domain.reading import Box, Picture, Reading, Seen
+from bot.domain.reading import Fact, Picture, Reading, Seen
 from bot.domain.vocabulary import PageLanguage
 
 REMEMBERED = 64
@@ -88,12 +89,10 @@ class OcrReader:
         page = classify(sheet, locale)
         flags = find_flags(seeing.image, seeing.lines, seeing.found)
         facts = find_facts(sheet, page, locale, seeing.image)
-        if seeing.upside_down:
-            facts = tuple(fact.model_copy(update={"box": _turned(fact.box, width, height)}) for fact in facts)
         return Reading(
             page=page,
             language=language_of(printed),
-            facts=facts,
+            facts=tuple(_placed(fact, seeing) for fact in facts),
             flags=flags,
             reader=self.name,
             ms=round((time.perf_counter() - started) * 1000, 1),
@@ -174,9 +173,11 @@ def is_doubtful(text: Text, traditional: bool) -> bool:
     return bool(number and re.search(r"[A-Za-z]", number[0]) and re.search(r"\d", number[0]))
 
 
-def _turned(box: Box, width: int, height: int) -> Box:
-    left, top, right, bottom = box
-    return width - right, height - bottom, width - left, height - top
+def _placed(fact: Fact, seeing: Seeing) -> Fact:
+    """With its box as tight as its letters, in the picture as it was given."""
+    height, width = seeing.image.shape[:2]
+    box = tightened(seeing.image, fact.box) if fact.text else fact.box
+    return fact.model_copy(update={"box": turned(box, width, height) if seeing.upside_down else box})
 
 
 def _certainty(texts: Sequence[Text]) -> float:

@@ -74,8 +74,8 @@ def _claims(sheet: Sheet, fact: FactName) -> Iterator[Claim]:
             size = min(1.6, line.height / usual)
             place = 1.0 - 0.45 * line.middle / max(1, sheet.height)
             score = 0.25 + 0.3 * coverage + 0.22 * size + 0.25 * place - 0.2
-            text = line if coverage > 0.6 else line.part(*span)
-            yield Claim(fact, value, text, min(0.95, score))
+            text = line if span[1] - span[0] > 0.7 * len(line.text) else line.part(*span)
+            yield Claim(fact, value, text, score)
 
 
 def _is_steps(row: Sequence[Line], fact: FactName) -> bool:

@@ -32,17 +32,31 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         prominent = line.height > 1.3 * sheet.usual_height
         yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, locale.unit(money))
         if page in ("charge_notice", "payment_result"):
-            yield from _around(sheet, line, page, taken)
+            yield from _around(sheet, line, page, locale, taken)
     if page in ("charge_notice", "receipt", "payment_result"):
         yield from _brand(sheet, taken)
     if page in ("order_detail", "order_list"):
         yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
         yield from _carrier(sheet, taken)
+    if page in ("charge_notice", "payment_result"):
+        yield from _moment(sheet, locale, taken)
     if page == "receipt":
         yield from _issuer(sheet, taken)
     if page == "subscription":
         yield from _plan(sheet, taken)
+
+
+def _moment(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
+    """A date with a time of day that stands alone, and is the only one, is when it happened."""
+    found = [
+        (line, times[0])
+        for line in sheet.lines
+        if line not in taken and (times := locale.times(line.text)) and times[0].day and times[0].clock
+    ]
+    if len(found) == 1 and found[0][1].end - found[0][1].start > 0.7 * len(found[0][0].text):
+        line, time = found[0]
+        yield Claim("charged_at", time.iso or "", line.part(time.start, time.end), 0.5)
 
 
 def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
@@ -61,12 +75,12 @@ def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
     return best
 
 
-def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[Claim]:
+def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
     """Whom the money went to stands over the headline, or under it; centred like it, or at its left."""
     centre = (headline.left + headline.right) / 2
     best: tuple[float, Line] | None = None
     for line in sheet.lines:
-        if line is headline or not is_name(line, taken) or _is_status(line, page):
+        if line is headline or not is_name(line, taken) or _is_status(line, page) or locale.times(line.text):
             continue
         gap = headline.top - line.bottom if line.middle < headline.middle else line.top - headline.bottom
         aside = abs((line.left + line.right) / 2 - centre)
@@ -98,6 +112,7 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             place = line.part(*match.span("it"))
             yield Claim("merchant", place.text.strip(), place, 0.75)
     names = [line for line in sheet.lines if is_name(line, taken) and line.top < 0.2 * sheet.height]
+    names = [line for line in names if not _FROM.search(line.text)]
     if names:
         yield Claim("merchant", names[0].text.strip(), names[0], 0.58)
 
@@ -138,7 +153,7 @@ def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     for line in sheet.lines:
         match = words("carriers").search(line.key) or _CARRIER.search(line.text)
-        if not match or len(line.text) > 44 or match.start() > 12:
+        if not match or len(line.text) > 44 or match.start() > 20:
             continue
         place = line.part(*match.span())
         rest = line.key[match.end() :]
