@@ -1,6 +1,6 @@
 """What a screenshot says. A Reading has no verbs: nothing in it can act."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
@@ -71,6 +71,9 @@ class Picture:
     mime: Literal["image/png", "image/jpeg", "image/webp"]
     width: int
     height: int
+
+    def renamed(self, id: PictureId) -> "Picture":
+        return replace(self, id=id)
 
 
 @dataclass(frozen=True, slots=True)

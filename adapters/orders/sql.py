@@ -1,0 +1,184 @@
+"""The SQL order store: the order system of a shop that has none of its own, and of the demo."""
+
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.database import Database
+from adapters.migrations import History
+from adapters.orders import tables
+from adapters.orders.actions import perform
+from adapters.orders.delivery import with_delivery_time
+from adapters.orders.file import OrderFile, is_broken, plain
+from adapters.orders.load import load
+from bot.domain.base import Model
+from bot.domain.errors import BadOrderFile, NotFound
+from bot.domain.message import Address
+from bot.domain.ports import Clock, Performed
+from bot.domain.records import (
+    Charge,
+    Coupon,
+    Customer,
+    Invoice,
+    Order,
+    Product,
+    Records,
+    Refund,
+    Subscription,
+)
+from bot.domain.session import Action
+from bot.domain.vocabulary import ActionId, CustomerId
+
+_HISTORY = History("adapters.orders:migrations", tables.VERSION_TABLE)
+
+_M = TypeVar("_M", bound=Model)
+
+_TABLES: dict[type[Model], sa.Table] = {
+    Customer: tables.customers,
+    Order: tables.orders,
+    Subscription: tables.subscriptions,
+    Charge: tables.charges,
+    Refund: tables.refunds,
+    Invoice: tables.invoices,
+    Coupon: tables.coupons,
+    Product: tables.products,
+}
+
+
+def _select(model: type[Model], which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    table = _TABLES[model]
+    columns = [table.c[name] for name in model.model_fields if name in table.c]
+    return sa.select(*columns).where(which).order_by(*table.primary_key)
+
+
+_CUSTOMER: sa.BindParameter[str] = sa.bindparam("customer")
+_MY_CHARGES = sa.select(tables.charges.c.charge_no).where(tables.charges.c.customer == _CUSTOMER)
+_MY_ORDERS = sa.select(tables.orders.c.order_no).where(tables.orders.c.customer == _CUSTOMER)
+
+_MINE: dict[type[Model], sa.Select[Any]] = {
+    Customer: _select(Customer, tables.customers.c.id == _CUSTOMER),
+    Order: _select(Order, tables.orders.c.customer == _CUSTOMER),
+    Subscription: _select(Subscription, tables.subscriptions.c.customer == _CUSTOMER),
+    Charge: _select(Charge, tables.charges.c.customer == _CUSTOMER),
+    Refund: _select(Refund, tables.refunds.c.charge_no.in_(_MY_CHARGES)),
+    Invoice: _select(Invoice, tables.invoices.c.order_no.in_(_MY_ORDERS)),
+    Coupon: _select(Coupon, tables.coupons.c.customer == _CUSTOMER),
+}
+"""One customer's records of each kind: built once, as they are asked at every turn."""
+
+_MY_IDENTITIES = sa.select(tables.identities.c.channel, tables.identities.c.user).where(
+    tables.identities.c.customer == _CUSTOMER
+)
+
+
+class SqlOrders:
+    """``OrderSystem`` in SQLite or PostgreSQL; ``zone`` is the shop's. Every verb raises Unavailable."""
+
+    def __init__(self, url: str, zone: ZoneInfo, clock: Clock) -> None:
+        self._db = Database(url)
+        self._zone = zone
+        self._clock = clock
+
+    async def migrate(self) -> None:
+        """Brings the database up to date; makes it where there is none."""
+        await _HISTORY.upgrade(self._db)
+
+    async def is_current(self) -> bool:
+        """Whether no migration is missing."""
+        return await _HISTORY.is_current(self._db)
+
+    async def close(self) -> None:
+        await self._db.close()
+
+    async def ping(self) -> None:
+        await self._db.read(lambda tx: tx.execute(sa.select(1)))
+
+    async def customer(self, address: Address) -> CustomerId | None:
+        if is_broken(address.user):
+            return None
+        known = tables.identities.c
+        whose = sa.select(known.customer).where(known.channel == address.channel, known.user == address.user)
+        found = await self._db.read(lambda tx: tx.scalar(whose))
+        return CustomerId(found) if found else None
+
+    async def records(self, customer: CustomerId | None) -> Records:
+        if customer is None or is_broken(customer):
+            return Records()
+        return await self._db.read(self._records, customer)
+
+    async def perform(self, customer: CustomerId, action: Action, key: ActionId) -> Performed:
+        """Raises also BadRequest where the key was used for something else."""
+        if any(map(is_broken, (customer, key, action.target, action.address or "", action.email or ""))):
+            return Performed("refused", "unknown")
+        return await self._db.write(perform, customer, action, key, self._clock())
+
+    async def load(self, file: OrderFile, *, afresh: bool = False) -> None:
+        """Takes in an order file, all of it or nothing. Raises BadOrderFile.
+
+        ``afresh``: whatever the file's customers had before goes first.
+        """
+        try:
+            await self._db.write(load, file, afresh)
+        except IntegrityError as error:
+            # the file's own references were checked: one of the store has lost its other end
+            raise BadOrderFile(
+                "a record goes to another customer while records of the first one still refer to it"
+            ) from error
+
+    async def products(self) -> tuple[Product, ...]:
+        return await self._db.read(self._all, Product, sa.true())
+
+    async def show(self, number: str) -> dict[str, Any]:
+        """One record of any kind by its number, spelt as in the order file. Raises NotFound."""
+        record = None if is_broken(number) else await self._db.read(self._by_number, number)
+        if record is None:
+            raise NotFound("There is no record of that number.")
+        return plain(record, self._zone)
+
+    async def _records(self, tx: AsyncConnection, customer: CustomerId) -> Records:
+        person = await self._person(tx, customer)
+        if person is None:
+            return Records()
+        orders = await self._mine(tx, Order, customer)
+        return Records(
+            customer=person,
+            orders=tuple(with_delivery_time(each) for each in orders),
+            subscriptions=await self._mine(tx, Subscription, customer),
+            charges=await self._mine(tx, Charge, customer),
+            refunds=await self._mine(tx, Refund, customer),
+            invoices=await self._mine(tx, Invoice, customer),
+            coupons=await self._mine(tx, Coupon, customer),
+        )
+
+    async def _person(self, tx: AsyncConnection, customer: str) -> Customer | None:
+        found = await self._mine(tx, Customer, customer)
+        if not found:
+            return None
+        names = await tx.execute(_MY_IDENTITIES, {"customer": customer})
+        return found[0].model_copy(update={"identities": dict(sorted((r.channel, r.user) for r in names))})
+
+    async def _by_number(self, tx: AsyncConnection, number: str) -> Model | None:
+        person = await self._person(tx, number)
+        if person is not None:
+            return person
+        for model, table in _TABLES.items():
+            found = await self._all(tx, model, table.primary_key.columns[0] == number)
+            if found:
+                return found[0]
+        sent = await self._all(tx, Order, tables.orders.c.tracking_no == number)
+        return sent[0] if sent else None
+
+    async def _mine(self, tx: AsyncConnection, model: type[_M], customer: str) -> tuple[_M, ...]:
+        return self._read(model, await tx.execute(_MINE[model], {"customer": customer}))
+
+    async def _all(
+        self, tx: AsyncConnection, model: type[_M], which: sa.ColumnElement[bool]
+    ) -> tuple[_M, ...]:
+        return self._read(model, await tx.execute(_select(model, which)))
+
+    def _read(self, model: type[_M], rows: sa.CursorResult[Any]) -> tuple[_M, ...]:
+        context = {"zone": self._zone}
+        return tuple(model.model_validate(dict(row), context=context) for row in rows.mappings())

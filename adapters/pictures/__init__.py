@@ -1,0 +1,1 @@
+"""Strangers' pictures, decoded apart from everything else."""

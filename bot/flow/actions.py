@@ -1,0 +1,108 @@
+"""Propose, confirmed in a later turn, pending, then done, refused or failed: nothing else acts."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain.errors import Unavailable
+from bot.domain.intent import Propose, Value
+from bot.domain.message import Reply
+from bot.domain.ports import ClaimedEffect, Fenced, Ids, OrderSystem, Performed, Store
+from bot.domain.session import Action, Effect, Handoff, Proposal, Session
+from bot.domain.vocabulary import ActionId, ActionStatus, CustomerId, Language
+from bot.flow.wording import Wording
+
+log = structlog.get_logger()
+
+PATIENCE = timedelta(seconds=4)
+"""How long the customer waits for the order system before hearing that it takes a moment."""
+
+LEASE = timedelta(seconds=15)
+
+TRIES_AGAIN = tuple(timedelta(seconds=s) for s in (1, 2, 5, 15, 30, 60, 120, 300, 600))
+"""When the order system is asked again, with the same key; after the last a person takes it up."""
+
+_STATUS: Mapping[str, ActionStatus] = {
+    "done": "done",
+    "refused": "refused",
+    "accepted": "pending",
+    "unknown": "pending",
+}
+
+
+class Actions:
+    """Makes proposals and effects, and performs an effect once, whatever dies in between."""
+
+    def __init__(self, store: Store, orders: OrderSystem, wording: Wording, ids: Ids) -> None:
+        self._store, self._orders, self._wording, self._ids = store, orders, wording, ids
+
+    def propose(self, outcome: Propose, language: Language, now: datetime) -> Proposal:
+        """What the customer is asked to confirm. Its id is the key under which it is done, once."""
+        return Proposal(
+            id=ActionId(self._ids()),
+            action=outcome.action,
+            intent=outcome.intent,
+            wording=self._words(outcome.wording, language),
+            at=now,
+        )
+
+    def confirm(
+        self, proposal: Proposal, session: Session, customer: CustomerId, language: Language
+    ) -> Effect:
+        """What a yes sets in motion, in the turn that is being committed."""
+        return Effect(
+            proposal=proposal,
+            session=session.id,
+            turn=session.turns + 1,
+            customer=customer,
+            language=language,
+        )
+
+    async def perform(self, id: ActionId) -> None:
+        """Does what was confirmed and tells the customer, unless somebody else is at it or it is settled."""
+        claimed = await self._store.claim_effect(id, LEASE)
+        if claimed is None:
+            return
+        performed = await self._ask(claimed.effect)
+        try:
+            await self._settle(claimed, performed)
+        except Fenced:
+            log.info("effect.fenced", action=id)
+
+    async def _ask(self, effect: Effect) -> Performed:
+        action = effect.proposal.action
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                return await self._orders.perform(effect.customer, action, effect.proposal.id)
+        except (TimeoutError, Unavailable) as error:
+            log.warning(
+                "effect.unknown", action=effect.proposal.id, name=action.name, error=type(error).__name__
+            )
+            return Performed("unknown")
+
+    async def _settle(self, claimed: ClaimedEffect, performed: Performed) -> None:
+        effect = claimed.effect
+        status = _STATUS[performed.status]
+        again_in, handoff = None, None
+        if status == "pending":
+            again_in = TRIES_AGAIN[effect.tries] if effect.tries < len(TRIES_AGAIN) else None
+            if again_in is None:
+                status, handoff = "failed", Handoff(reason="failure")
+        tells = status != "pending" or effect.tries == 0
+        reply = self._reply(effect, status) if tells else None
+        action = effect.proposal.action.model_copy(update={"status": status})
+        await self._store.settle_effect(claimed, action, reply, again_in=again_in, handoff=handoff)
+        log.info("effect.settled", action=effect.proposal.id, name=action.name, status=status)
+
+    def _reply(self, effect: Effect, status: ActionStatus) -> Reply:
+        return self._wording.say(effect.proposal.intent, status, effect.proposal.wording, effect.language)
+
+    def _words(self, wording: Mapping[str, Value], language: Language) -> dict[str, str]:
+        return {name: self._wording.value(value, language) for name, value in wording.items()}
+
+
+def as_pending(effect: Effect) -> Action:
+    """The action as its turn shows it until the order system has answered."""
+    return effect.proposal.action.model_copy(update={"status": "pending"})

@@ -1,0 +1,129 @@
+"""Accept once, durably, then acknowledge; claim a session with what is unanswered in it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from bot.domain.errors import BadText, TextTooLong
+from bot.domain.message import MAX_TEXT, Accepted, Entry, Message
+from bot.domain.ports import Claimed, Clock, Live, SessionCache, Store
+from bot.domain.session import MEMORY, WINDOW, Dialogue, Draft, Owner, Session
+from bot.domain.vocabulary import CustomerId, SessionId
+
+LEASE = timedelta(seconds=15)
+
+
+class Inbox:
+    """The way in. A message that was accepted is in SQL; everything after that can be done again."""
+
+    def __init__(self, store: Store, cache: SessionCache, clock: Clock, holder: str) -> None:
+        self._store, self._cache, self._clock, self._holder = store, cache, clock, holder
+
+    async def receive(
+        self, message: Message, customer: CustomerId | None, session: SessionId | None = None
+    ) -> Accepted:
+        """Keeps a message in its session, then wakes a worker. ``customer`` is taken as verified.
+
+        Raises TextTooLong, BadText, SessionOfAnotherCustomer, Unavailable: then nothing is kept.
+        """
+        check_text(message.text)
+        session = await self._store.open(message.address, customer, session)
+        accepted = await self._store.accept(session, message)
+        if not accepted.duplicate:
+            await self._cache.wake(session)
+            await self._cache.announce(session, Live("entry", accepted.seq))
+        return accepted
+
+    async def claim(self, session: SessionId) -> "Claim | None":
+        """The session with its unanswered messages, if there are any and nobody else has it."""
+        claimed = await self._store.claim(session, self._holder, LEASE)
+        return await self._claim(claimed) if claimed else None
+
+    async def again(self, claim: "Claim") -> "Claim | None":
+        """The same claim with what has come since; None if somebody else has it now."""
+        claimed = await self._store.reclaim(claim.claimed.ticket, LEASE)
+        return await self._claim(claimed) if claimed else None
+
+    async def commit(self, claim: "Claim", draft: Draft, *, final: bool = False) -> None:
+        """The turn, in one transaction. Raises Superseded or Fenced: then nothing is changed."""
+        version = await self._store.commit(claim.claimed.ticket, draft, final=final)
+        exchanges = (*claim.session.dialogue.exchanges, draft.exchange)
+        await self._cache.remember(claim.session.id, version, Dialogue.of(exchanges, self._clock()))
+        if draft.owner is Owner.WAITING:
+            await self._cache.announce(claim.session.id, Live("waiting"))
+
+    async def uploading(self, session: SessionId) -> bool:
+        """Whether a picture for this session is on its way."""
+        return await self._cache.expects_picture(session)
+
+    async def show_status(self, session: Session, status: Literal["reading", "thinking"]) -> None:
+        """What the bot is doing, for a customer whom it answers."""
+        if session.owner is Owner.BOT:
+            await self._cache.announce(session.id, Live(status))
+
+    @asynccontextmanager
+    async def held(self, claim: "Claim") -> AsyncIterator[None]:
+        """Keeps the lease alive for as long as the turn takes."""
+        renewing = asyncio.create_task(self._renew(claim))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewing
+
+    async def _renew(self, claim: "Claim") -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            if not await self._store.renew(claim.claimed.ticket, LEASE):
+                return
+
+    async def _claim(self, claimed: Claimed) -> "Claim":
+        id = claimed.ticket.session
+        dialogue = await self._cache.recall(id, claimed.version)
+        now = self._clock()
+        if dialogue is None:
+            exchanges = await self._store.exchanges(id, now - MEMORY, WINDOW)
+            dialogue = Dialogue.of(exchanges, now)
+            await self._cache.remember(id, claimed.version, dialogue)
+        session = Session(
+            id=id,
+            address=claimed.address,
+            customer=claimed.customer,
+            owner=claimed.owner,
+            turns=claimed.turns,
+            dialogue=Dialogue.of(dialogue.exchanges, now),
+            handoff=claimed.handoff,
+        )
+        return Claim(claimed, session)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to answer a session, and what there is to answer."""
+
+    claimed: Claimed
+    session: Session
+
+    @property
+    def messages(self) -> tuple[Entry, ...]:
+        return self.claimed.messages
+
+
+def check_text(text: str) -> None:
+    """Raises TextTooLong or BadText (lone surrogates, NUL) for what cannot be kept as it is."""
+    if len(text) > MAX_TEXT:
+        raise TextTooLong
+    if "\x00" in text or not _encodes(text):
+        raise BadText
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

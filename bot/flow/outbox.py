@@ -1,0 +1,56 @@
+"""Deliver, retry, never twice: the way out, in order within a session."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+
+from bot.domain.errors import Unavailable
+from bot.domain.ports import Channel, Fenced, Outgoing, Store
+from bot.domain.vocabulary import SessionId
+
+log = structlog.get_logger()
+
+LEASE = timedelta(seconds=15)
+
+TRIES_AGAIN = tuple(timedelta(seconds=s) for s in (1, 5, 30, 120, 600, 1800, 3600))
+"""When a reply that a platform did not take is sent again, with the same key."""
+
+
+class Outbox:
+    """Sends what was committed, through the channel of each session."""
+
+    def __init__(self, store: Store, channels: Mapping[str, Channel]) -> None:
+        self._store, self._channels = store, channels
+
+    async def deliver(self, session: SessionId) -> None:
+        """Sends what is due in a session, until nothing is, or a try failed, or somebody else is at it."""
+        try:
+            while outgoing := await self._store.claim_reply(session, LEASE):
+                if not await self._send(outgoing):
+                    return
+        except Fenced:
+            log.info("reply.fenced", session=session)
+
+    async def _send(self, outgoing: Outgoing) -> bool:
+        channel = self._channels.get(outgoing.address.channel)
+        if channel is None:
+            log.error("reply.no_channel", session=outgoing.entry.session, channel=outgoing.address.channel)
+            await self._store.settle_reply(outgoing, give_up=True)
+            return True
+        try:
+            await channel.send(outgoing)
+        except Unavailable as error:
+            log.warning(
+                "reply.put_off", session=outgoing.entry.session, seq=outgoing.entry.seq, error=error.code
+            )
+            await self._put_off(outgoing)
+            return False
+        await self._store.settle_reply(outgoing)
+        return True
+
+    async def _put_off(self, outgoing: Outgoing) -> None:
+        if outgoing.tries < len(TRIES_AGAIN):
+            await self._store.settle_reply(outgoing, again_in=TRIES_AGAIN[outgoing.tries])
+        else:
+            await self._store.settle_reply(outgoing, give_up=True)

@@ -1,0 +1,135 @@
+"""The loops: turns, effects, replies, and the sweepers that finish what a crash left."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from bot.domain.errors import Unavailable
+from bot.domain.ports import MediaStore, SessionCache, Store
+from bot.domain.session import Draft
+from bot.domain.vocabulary import SessionId
+from bot.flow.actions import Actions
+from bot.flow.conversation import ConversationManager
+from bot.flow.outbox import Outbox
+from bot.telemetry import TURN_SECONDS, TURNS
+
+log = structlog.get_logger()
+
+SWEEP = timedelta(seconds=1)
+CLEAN = timedelta(minutes=10)
+AT_ONCE = 32
+"""Sessions that one process works on side by side."""
+
+
+Id = TypeVar("Id", bound=str)
+
+
+class Workers:
+    """Answers sessions, performs effects and delivers replies, until it is told to stop."""
+
+    def __init__(
+        self,
+        store: Store,
+        cache: SessionCache,
+        media: MediaStore,
+        conversation: ConversationManager,
+        actions: Actions,
+        outbox: Outbox,
+    ) -> None:
+        self._store, self._cache, self._media = store, cache, media
+        self._conversation, self._actions, self._outbox = conversation, actions, outbox
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._visits: dict[str, asyncio.Task[None]] = {}
+        self._once_more: set[str] = set()
+
+    async def attend(self, session: SessionId) -> Draft | None:
+        """One visit: a turn, the effect that it confirmed, the replies. The turn's draft, if there was one."""
+        draft = await self._conversation.handle(session)
+        if draft:
+            _count(draft)
+            if draft.effect:
+                await self._actions.perform(draft.effect.proposal.id)
+        await self._outbox.deliver(session)
+        return draft
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Runs every loop for as long as the block lasts; then lets what is under way finish."""
+        loops = [
+            asyncio.create_task(loop)
+            for loop in (
+                self._follow_wakeups(),
+                self._sweep(self._store.unanswered, self._answer),
+                self._sweep(self._store.due_effects, self._actions.perform),
+                self._sweep(self._store.undelivered, self._outbox.deliver),
+                self._clean(),
+            )
+        ]
+        try:
+            yield
+        finally:
+            for loop in loops:
+                loop.cancel()
+            self._once_more.clear()
+            await asyncio.gather(*loops, *self._visits.values(), return_exceptions=True)
+
+    async def _follow_wakeups(self) -> None:
+        async for session in self._cache.wakeups():
+            self._visit(self._answer, session)
+
+    async def _sweep(
+        self, due: Callable[[int], Awaitable[Iterable[Id]]], visit: Callable[[Id], Awaitable[None]]
+    ) -> None:
+        """Finds what a lost hint or a dead worker left."""
+        while True:
+            await asyncio.sleep(SWEEP.total_seconds())
+            try:
+                for id in await due(AT_ONCE):
+                    self._visit(visit, id)
+            except Unavailable as error:
+                log.warning("sweep.unavailable", error=error.message)
+
+    async def _clean(self) -> None:
+        while True:
+            await asyncio.sleep(CLEAN.total_seconds())
+            try:
+                log.info("media.swept", removed=await self._media.sweep())
+            except Unavailable as error:
+                log.warning("media.unavailable", error=error.message)
+
+    async def _answer(self, session: SessionId) -> None:
+        while await self.attend(session):
+            pass
+
+    def _visit(self, visit: Callable[[Id], Awaitable[None]], id: Id) -> None:
+        """Starts a visit in a task of its own; one that is under way already looks once more when it ends."""
+        name = f"{visit.__qualname__} {id}"
+        if name in self._visits:
+            self._once_more.add(name)
+            return
+        task = asyncio.create_task(self._guarded(visit, id), name=name)
+        self._visits[name] = task
+        task.add_done_callback(lambda _: self._visited(name, visit, id))
+
+    def _visited(self, name: str, visit: Callable[[Id], Awaitable[None]], id: Id) -> None:
+        del self._visits[name]
+        if name in self._once_more:
+            self._once_more.remove(name)
+            self._visit(visit, id)
+
+    async def _guarded(self, visit: Callable[[Id], Awaitable[None]], id: Id) -> None:
+        async with self._slots:
+            try:
+                await visit(id)
+            except Exception as error:  # one session's trouble is not another's; the sweeper comes again
+                log.exception("visit.failed", visit=visit.__qualname__, id=id, error=type(error).__name__)
+
+
+def _count(draft: Draft) -> None:
+    turn = draft.turn
+    TURNS.labels(turn.intent, turn.reader or "none", turn.handoff.reason if turn.handoff else "none").inc()
+    TURN_SECONDS.labels("yes" if turn.readings else "no").observe(turn.ms / 1000)

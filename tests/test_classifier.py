@@ -1,0 +1,173 @@
+"""Text to intent: trained from example files, kept by their hash, decided by context."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapters.classifier import load
+from bot.domain.ports import Classifier
+
+ROOT = Path(__file__).parents[1]
+OFFER = "要帮您关闭自动续费吗?"
+
+EXAMPLES = {
+    "stop_auto_renewal": {
+        "zh": [
+            "关了吧",
+            "关掉自动续费",
+            "取消自动续费",
+            "把自动续费关了",
+            "不要再续费了",
+            "帮我关闭连续包月",
+        ],
+        "en": [
+            "cancel my subscription",
+            "stop the auto renewal",
+            "turn off renewal",
+            "stop charging me monthly",
+        ],
+    },
+    "request_invoice": {
+        "zh": ["开发票", "给我开张发票", "发票怎么开", "发票抬头写错了", "要电子发票", "发票发我邮箱"],
+        "en": ["i need an invoice", "send me the invoice", "invoice please", "where is my receipt"],
+    },
+    "affirm": {
+        "zh": [
+            "好的",
+            "是的",
+            f"{OFFER}\t关了吧",
+            f"{OFFER}\t关",
+            f"{OFFER}\t好的关掉",
+            "需要为您开发票吗?\t开吧",
+        ],
+        "en": ["yes", "yes please", "Shall I turn it off?\tgo ahead", "Shall I cancel it?\tyes go ahead"],
+    },
+    "deny": {
+        "zh": [
+            "不用了",
+            "不是",
+            f"{OFFER}\t先别",
+            f"{OFFER}\t先不关",
+            f"{OFFER}\t先别关",
+            "需要为您开发票吗?\t不开了",
+        ],
+        "en": ["no", "no thanks", "Shall I turn it off?\tnot now", "Shall I cancel it?\tdon't"],
+    },
+    "out_of_scope": {
+        "zh": ["今天天气怎么样", "讲个笑话", "写一首诗", "谁是总统", "帮我写代码"],
+        "en": ["what is the weather", "tell me a joke", "write python code", "asdfgh"],
+    },
+}
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    root = tmp_path / "intents"
+    for intent, by_language in EXAMPLES.items():
+        (root / intent).mkdir(parents=True)
+        for language, lines in by_language.items():
+            text = "\n".join(["# how customers say it", *lines, ""])
+            (root / intent / f"examples.{language}.txt").write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "classifier"
+
+
+def test_it_is_a_classifier(examples: Path, cache: Path) -> None:
+    classifier: Classifier = load(examples, cache)
+    match = classifier.classify("请帮我把自动续费取消")
+    assert match.intent == "stop_auto_renewal"
+    assert 0 < match.confidence <= 1
+    confidences = [match.confidence, *(other.confidence for other in match.alternatives)]
+    assert len(confidences) == 4
+    assert confidences == sorted(confidences, reverse=True)
+    assert match.intent not in {other.intent for other in match.alternatives}
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("關掉自動續費", "stop_auto_renewal"),
+        ("Cancel my SUBSCRIPTION!!", "stop_auto_renewal"),
+        ("ｉｎｖｏｉｃｅ　ｐｌｅａｓｅ", "request_invoice"),
+        ("發票開一下", "request_invoice"),
+    ],
+)
+def test_script_case_and_width_do_not_matter(examples: Path, cache: Path, text: str, intent: str) -> None:
+    assert load(examples, cache).classify(text).intent == intent
+
+
+def test_what_the_bot_said_decides(examples: Path, cache: Path) -> None:
+    classifier = load(examples, cache)
+    assert classifier.classify("关了吧").intent == "stop_auto_renewal"
+    assert classifier.classify("关了吧", OFFER).intent == "affirm"
+    assert classifier.classify("先别关", OFFER).intent == "deny"
+    assert classifier.classify("go ahead", "Shall I turn off the renewal?").intent == "affirm"
+
+
+def test_same_examples_same_answers(examples: Path, cache: Path, tmp_path: Path) -> None:
+    first, second = load(examples, cache), load(examples, tmp_path / "elsewhere")
+    for text in ("取消自动续费", "发票", "yes", "?"):
+        assert first.classify(text) == second.classify(text)
+
+
+def test_kept_until_an_example_changes(examples: Path, cache: Path) -> None:
+    before = load(examples, cache).classify("怎么还没到货")
+    (kept,) = cache.iterdir()
+    written = kept.stat().st_mtime_ns
+    assert load(examples, cache).classify("怎么还没到货") == before
+    assert kept.stat().st_mtime_ns == written
+
+    (examples / "track_shipment").mkdir()
+    (examples / "track_shipment" / "examples.zh.txt").write_text("怎么还没到货\n快递到哪了\n到货了吗\n")
+    assert load(examples, cache).classify("怎么还没到货").intent == "track_shipment"
+    assert len(list(cache.iterdir())) == 2
+
+
+@pytest.mark.parametrize("spoil", [lambda whole: b"", lambda whole: b"nonsense", lambda whole: whole[:-200]])
+def test_a_spoiled_cache_is_trained_anew(examples: Path, cache: Path, spoil) -> None:  # type: ignore[no-untyped-def]
+    before = load(examples, cache).classify("发票")
+    (kept,) = cache.iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(spoil(whole))
+    assert load(examples, cache).classify("发票") == before
+    assert Path(kept).stat().st_size == len(whole)
+
+
+def test_two_processes_may_train_at_once(examples: Path, cache: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from adapters.classifier import load\n"
+        "print(load(Path(sys.argv[1]), Path(sys.argv[2])).classify('关掉自动续费'))"
+    )
+    command = [sys.executable, "-c", code, str(examples), str(cache)]
+    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
+    printed = [process.communicate(timeout=120)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0]
+    assert printed[0] == printed[1]
+    assert [file.suffix for file in cache.iterdir()] == [".npz"]
+
+
+def test_answering_from_the_cache_needs_no_scikit_learn(examples: Path, cache: Path) -> None:
+    load(examples, cache)
+    code = (
+        "import sys; from pathlib import Path; from adapters.classifier import load\n"
+        "load(Path(sys.argv[1]), Path(sys.argv[2])).classify('yes')\n"
+        "sys.exit(bool({'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(examples), str(cache)], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("text", ["", " ", "???", "。。。", "🙃🙃", "ґєї ўё", "\x00", "1234", "の" * 4000])
+def test_what_says_nothing_gets_no_sure_business_intent(examples: Path, cache: Path, text: str) -> None:
+    match = load(examples, cache).classify(text)
+    assert match.intent == "out_of_scope" or match.confidence < 0.5
+
+
+def test_nothing_to_tell_apart_is_an_error(tmp_path: Path, cache: Path) -> None:
+    with pytest.raises(ValueError, match="two intents"):
+        load(tmp_path, cache)
