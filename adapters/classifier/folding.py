@@ -12,7 +12,9 @@ _LINK = re.compile(r"https?://\S+|www\.\S+|\S+@\S+\.\S+")
 _LONG_NUMBER = re.compile(r"[a-z]{0,4}\d[\d-]{5,}")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _RUN = re.compile(r"(.)\1{2,}")
-_INVISIBLE = re.compile("[\ufe00-\ufe0f\u200b-\u200f\u2060\ufeff\U0001f3fb-\U0001f3ff]")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\ufe00-\ufe0f\u200b-\u200f\u2060\ufeff\U0001f3fb-\U0001f3ff]"
+)
 _SPACE = re.compile(r"\s+")
 
 

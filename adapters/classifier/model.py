@@ -1,13 +1,13 @@
 """The trained weights, and their file."""
 
-import os
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from adapters.classifier.kept import written_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +28,33 @@ class Model:
 
     def probabilities(self, features: Sequence[str], vector: NDArray[np.float32]) -> NDArray[np.float64]:
         """How likely each intent is, in the order of ``intents``."""
-        known, values = weigh(features, self.vocabulary, self.rarity)
+        known, values = self._weighed(features)
         scores = values @ self.weights[known] + vector @ self.slopes + self.bias
         return softmax(scores / self.temperature)
 
+    def _weighed(self, features: Sequence[str]) -> tuple[list[int], NDArray[np.float32]]:
+        """The known features of a text and their values.
+
+        The unknown ones count in its length, so that a text of unknown words pulls in no direction.
+        """
+        known = [self.vocabulary[feature] for feature in features if feature in self.vocabulary]
+        values = self.rarity[known]
+        unknown = (len(features) - len(known)) * float(self.rarity[-1]) ** 2
+        length = (float(values @ values) + unknown) ** 0.5
+        return known, values / (length or 1.0)
+
     def save(self, file: Path) -> None:
-        """Write the file whole or not at all."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, unfinished = tempfile.mkstemp(dir=file.parent, prefix=file.stem, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                np.savez(
-                    stream,
-                    intents=np.array(self.intents),
-                    vocabulary=np.frombuffer("\n".join(self.vocabulary).encode(), dtype=np.uint8),
-                    rarity=self.rarity,
-                    weights=self.weights,
-                    slopes=self.slopes,
-                    bias=self.bias,
-                    temperature=np.array(self.temperature),
-                )
-            os.replace(unfinished, file)
-        except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
-            raise
+        with written_whole(file) as stream:
+            np.savez(
+                stream,
+                intents=np.array(self.intents),
+                vocabulary=np.frombuffer("\n".join(self.vocabulary).encode(), dtype=np.uint8),
+                rarity=self.rarity,
+                weights=self.weights,
+                slopes=self.slopes,
+                bias=self.bias,
+                temperature=np.array(self.temperature),
+            )
 
     @classmethod
     def load(cls, file: Path) -> "Model":
@@ -67,20 +70,6 @@ class Model:
                 bias=arrays["bias"],
                 temperature=float(arrays["temperature"]),
             )
-
-
-def weigh(
-    features: Sequence[str], vocabulary: Mapping[str, int], rarity: NDArray[np.float32]
-) -> tuple[list[int], NDArray[np.float32]]:
-    """The known features of a text and their values.
-
-    The unknown ones count in its length, so that a text of unknown words pulls in no direction.
-    """
-    known = [vocabulary[feature] for feature in features if feature in vocabulary]
-    values = rarity[known]
-    unknown = (len(features) - len(known)) * float(rarity[-1]) ** 2
-    length = (float(values @ values) + unknown) ** 0.5
-    return known, values / (length or 1.0)
 
 
 def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -5,14 +5,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import cast
 
+from adapters.classifier.encoder import Encoder, encoder_version
 from adapters.classifier.examples import ExampleSet, read_examples
 from adapters.classifier.features import features
-from adapters.classifier.meaning import encoder_version, vectors
+from adapters.classifier.folding import fold
+from adapters.classifier.meaning import vectors
 from adapters.classifier.model import Model
 from bot.domain.intent import Alternative, IntentMatch
 from bot.domain.vocabulary import IntentName
 
-_TRAINER = "3"
+_TRAINER = "4"
 """Part of the cached file's name: to be raised whenever features or training change."""
 _ALTERNATIVES = 3
 
@@ -20,13 +22,17 @@ _ALTERNATIVES = 3
 class TextClassifier:
     """A ``bot.domain.ports.Classifier``."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, encoder: Encoder) -> None:
         self._model = model
-        self.classify("")  # the encoder opens its weights at the first text, not while a customer waits
+        self._encoder = encoder
+        self.classify("?")  # the first text is slow: better none that a customer waits for
 
     def classify(self, text: str, last_bot: str | None = None) -> IntentMatch:
         """The intent of one text, seen in the light of what the bot said last."""
-        likely = self._model.probabilities(features(text, last_bot), vectors([(text, last_bot)])[0])
+        if not fold(text):
+            return IntentMatch("out_of_scope", round(1 / len(self._model.intents), 4))
+        vector = vectors(self._encoder, [(text, last_bot)])[0]
+        likely = self._model.probabilities(features(text, last_bot), vector)
         ranked = [
             Alternative(cast(IntentName, self._model.intents[index]), round(float(likely[index]), 4))
             for index in likely.argsort(kind="stable")[::-1][: _ALTERNATIVES + 1]
@@ -41,7 +47,8 @@ def load(examples: Traversable, cache: Path) -> TextClassifier:
     """
     example_set = read_examples(examples)
     file = cache / f"{_TRAINER}-{encoder_version()}-{example_set.digest[:32]}.npz"
-    return TextClassifier(_kept(file) or _trained(example_set, file))
+    encoder = Encoder(cache)
+    return TextClassifier(_kept(file) or _trained(example_set, encoder, file), encoder)
 
 
 def _kept(file: Path) -> Model | None:
@@ -52,9 +59,9 @@ def _kept(file: Path) -> Model | None:
         return None
 
 
-def _trained(example_set: ExampleSet, file: Path) -> Model:
+def _trained(example_set: ExampleSet, encoder: Encoder, file: Path) -> Model:
     from adapters.classifier.training import train  # scipy takes a while to import
 
-    model = train(example_set.examples)
+    model = train(example_set.examples, encoder)
     model.save(file)
     return model
