@@ -33,7 +33,7 @@ async def run_server(role: str) -> None:
             async with serving(app, role, listener) as running:
                 log.info("serve.ready", role=role, address=running.address)
                 await running.end()
-        log.info("serve.stopped", role=role)
+    log.info("serve.stopped", role=role)
 
 
 @contextmanager
