@@ -16,7 +16,7 @@ from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, Resp
 from adapters.storage import keys
 from adapters.storage.fanout import LOOK, NEWS, Fanout
 from bot.domain.base import Model
-from bot.domain.errors import Unavailable
+from bot.domain.errors import BadSettings, Unavailable
 from bot.domain.ports import Live
 from bot.domain.session import MEMORY, Dialogue
 from bot.domain.vocabulary import PictureId, SessionId
@@ -197,18 +197,21 @@ class RedisCache:
 
 
 def _client(url: str, connections: int, patience: float, tries: int) -> Redis:
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=patience,
-        decode_responses=True,
-        protocol=2,
-        socket_timeout=patience,
-        socket_connect_timeout=1.0,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), tries),
-        retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
-        health_check_interval=15,
-    )
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections,
+            timeout=patience,
+            decode_responses=True,
+            protocol=2,
+            socket_timeout=patience,
+            socket_connect_timeout=1.0,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), tries),
+            retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
+            health_check_interval=15,
+        )
+    except ValueError:
+        raise BadSettings("Redis's address begins with redis://, rediss:// or unix://") from None
     return Redis.from_pool(pool)
 
 
