@@ -28,6 +28,9 @@ log = structlog.get_logger()
 RESTARTS_AT_MOST = 3
 """Somebody who never stops typing is answered all the same."""
 
+AT_ONCE = 32
+"""Turns that one process takes side by side. Who waits for the rest of a burst takes nobody's place."""
+
 LOOKS_AGAIN = timedelta(milliseconds=200)
 
 
@@ -45,6 +48,7 @@ class ConversationManager:
     ) -> None:
         self._inbox, self._perception, self._understanding = inbox, perception, understanding
         self._orders, self._decision, self._clock = orders, decision, clock
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     async def turn(self, claim: Claim, *, final: bool = False) -> Draft:
         """One turn, one commit. Raises Superseded or Fenced: then nothing has happened."""
@@ -79,7 +83,8 @@ class ConversationManager:
             if current is None:
                 return None
             try:
-                return await self._turn_or_truth(current, final=restart == RESTARTS_AT_MOST)
+                async with self._places:
+                    return await self._turn_or_truth(current, final=restart == RESTARTS_AT_MOST)
             except Superseded:
                 current = await self._inbox.again(current)
         return None

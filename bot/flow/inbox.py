@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from bot.domain.errors import BadText, TextTooLong
+from bot.domain.errors import BadText, TextTooLong, Unavailable
 from bot.domain.message import MAX_TEXT, Accepted, Entry, Message
 from bot.domain.ports import Claimed, Clock, Live, SessionCache, Store
 from bot.domain.session import MEMORY, WINDOW, Dialogue, Draft, Owner, Session
@@ -66,10 +66,14 @@ class Inbox:
 
     @asynccontextmanager
     async def held(self, claim: "Claim") -> AsyncIterator[None]:
-        """Keeps the lease alive for as long as the turn takes."""
+        """Keeps the lease alive for as long as the turn takes; who is told to stop lets go of it at once."""
         renewing = asyncio.create_task(self._renew(claim))
         try:
             yield
+        except asyncio.CancelledError:
+            with suppress(Unavailable):
+                await self._store.release(claim.claimed.ticket)
+            raise
         finally:
             renewing.cancel()
             with suppress(asyncio.CancelledError):
@@ -78,8 +82,9 @@ class Inbox:
     async def _renew(self, claim: "Claim") -> None:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            if not await self._store.renew(claim.claimed.ticket, LEASE):
-                return
+            with suppress(Unavailable):  # there is time for another try
+                if not await self._store.renew(claim.claimed.ticket, LEASE):
+                    return
 
     async def _claim(self, claimed: Claimed) -> "Claim":
         id = claimed.ticket.session

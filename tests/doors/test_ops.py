@@ -129,3 +129,17 @@ async def test_a_worker_has_the_doors_of_operations_alone(bot: Bot) -> None:
             worker = Bot(bot.app, running.address)
             assert (await get(worker, "/ready")).status_code == 200
             assert (await get(worker, "/v1/sessions/s/messages")).status_code == 404
+
+
+class BrokenOrders:
+    async def ping(self) -> None:
+        raise ValueError("whatever went wrong")
+
+
+async def test_what_nobody_foresaw_is_a_clear_error_too(bot: Bot) -> None:
+    broken = replace(bot.app, orders=BrokenOrders())  # type: ignore[arg-type]
+    with listening(settings_of(bot.app.settings.home)) as listener:
+        async with serving(broken, "web", listener) as running:
+            answer = await get(Bot(broken, running.address), "/ready")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+            assert "whatever" not in answer.text
