@@ -11,7 +11,7 @@ from bot.domain.intent import IntentMatch, Meant
 from bot.domain.matching import Reference
 from bot.domain.message import Entry
 from bot.domain.ports import Clock, Fenced, OrderSystem, Superseded
-from bot.domain.reading import Seen
+from bot.domain.reading import Seen, telling
 from bot.domain.records import Records
 from bot.domain.session import Draft, Evidence, Exchange, Owner, Session, Turn
 from bot.domain.vocabulary import SessionId
@@ -143,7 +143,7 @@ def drafted(
     """All that one turn commits, from what it saw, meant and decided."""
     session, messages = claim.session, claim.messages
     number = session.turns + 1
-    used = max(seen.readings, key=lambda r: len(r.facts), default=None)
+    used = telling(seen.readings)
     turn = Turn(
         session=session.id,
         turn=number,

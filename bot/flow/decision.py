@@ -16,7 +16,7 @@ from bot.domain.intent import (
     Propose,
     Say,
 )
-from bot.domain.matching import Clues, Reference, plain
+from bot.domain.matching import exactly
 from bot.domain.message import Reply
 from bot.domain.reading import Seen
 from bot.domain.records import Records
@@ -109,7 +109,7 @@ class Decision:
     ) -> Decided:
         """The handler looks again: only what it would still propose, on today's records, is done."""
         intent: IntentName = proposal.intent
-        reference = _exactly(proposal.action.target, records)
+        reference = exactly(proposal.action.target, records)
         outcome = await self._handlers[intent].handle(
             Ask(intent=intent, reference=reference, records=records, now=now)
         )
@@ -190,12 +190,6 @@ class Decision:
             return self._wording.amount(value, currency, language)
         time = PartialTime.parse(value)
         return self._wording.partial(time, language) if time else value
-
-
-def _exactly(target: str, records: Records) -> Reference:
-    """The one record that a proposal was about; nothing else, also when it is gone."""
-    ref = next((r.ref for r in records.all() if r.ref.partition(" ")[2] == target), None)
-    return Reference(chosen=ref) if ref else Reference(said=Clues(numbers=frozenset({plain(target)})))
 
 
 def _with_buttons(reply: Reply, options: Sequence[Option]) -> Reply:
