@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -147,25 +147,13 @@ class Shop:
 def spelt_reading(spelt: Mapping[str, Any]) -> Reading:
     """A picture as a dialogue spells it: ``page``, ``language``, ``flags``, and each fact's values.
 
-    Money is ``88.00 CNY``; a value that is not written with its fact's name is not there.
+    Money is ``88.00 CNY``; each of ``rows`` has facts of its own.
     """
-    unknown = set(spelt) - {"page", "language", "flags", *FACTS}
+    unknown = set(spelt) - {"page", "language", "flags", "rows", *FACTS}
     assert not unknown, f"a picture has no {unknown}"
-    facts = []
-    for name in FACTS:
-        values = spelt.get(name, [])
-        for value in values if isinstance(values, list) else [values]:
-            written, _, unit = str(value).partition(" ") if name in MONEY_FACTS else (str(value), "", "")
-            facts.append(
-                Fact(
-                    name=name,
-                    value=written,
-                    unit=unit or None,
-                    text=str(value),
-                    box=(0, 0, 10, 10),
-                    confidence=0.95,
-                )
-            )
+    facts = list(_facts(spelt, None))
+    for group, row in enumerate(spelt.get("rows", ())):
+        facts += _facts(row, group)
     return Reading(
         page=spelt.get("page", "charge_notice"),
         language=spelt.get("language", "zh"),
@@ -179,6 +167,22 @@ def _share(home: Path, classifier: Path) -> None:
     home.mkdir(exist_ok=True)
     if not (home / "classifier").exists():
         (home / "classifier").symlink_to(classifier)
+
+
+def _facts(spelt: Mapping[str, Any], group: int | None) -> Iterator[Fact]:
+    for name in FACTS:
+        values = spelt.get(name, [])
+        for value in values if isinstance(values, list) else [values]:
+            written, _, unit = str(value).partition(" ") if name in MONEY_FACTS else (str(value), "", "")
+            yield Fact(
+                name=name,
+                value=written,
+                unit=unit or None,
+                text=str(value),
+                box=(0, 0, 10, 10),
+                confidence=0.95,
+                group=group,
+            )
 
 
 @asynccontextmanager

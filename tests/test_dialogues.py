@@ -8,6 +8,7 @@ A dialogue is data, in ``dialogues/*.yml``. Each step sends ``say`` and ``pictur
 on before the step, ``forget`` loses all of Redis.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from functools import cache
@@ -99,9 +100,9 @@ def shown(turn: Turn) -> str:
 
 
 def written_in(text: str) -> str:
-    """The language and script of a reply, by most of its characters: names keep the shop's own script."""
-    han = [char for char in text if "\u4e00" <= char <= "\u9fff"]
-    if sum(char.isascii() and char.isalpha() for char in text) > len(han):
+    """The language and script of a reply; names in quotation marks keep the shop's own."""
+    text = re.sub(r'"[^"]*"|「[^」]*」|“[^”]*”', "", text)
+    if not any("\u4e00" <= char <= "\u9fff" for char in text):
         return "en"
     return "zh-Hant" if to("t2s").convert(text) != text else "zh-Hans"
 

@@ -131,8 +131,8 @@ class Ask:
     now: datetime
     readings: tuple[Reading, ...] = ()
     evidence: tuple[Evidence, ...] = ()
-    again: bool = False
-    """The same was asked in the turn before."""
+    told: tuple[str, ...] = ()
+    """The records that the turn before told of, where the same was asked."""
 
     @property
     def identified(self) -> bool:

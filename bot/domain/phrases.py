@@ -15,17 +15,20 @@ _UNLESS = re.compile(
     re.I,
 )
 _YES_WITH_NO = re.compile(
-    r"没问题|沒問題|没错|沒錯|没事|沒事|冇問題|不用谢|不用謝|不客气|不客氣|不想(?:要|续|續|再)|不再|不续|不續|不要续|不要續"
+    r"没问题|沒問題|没错|沒錯|没事|沒事|冇問題|唔该|唔該|不用谢|不用謝|不客气|不客氣|不想(?:要|续|續|再)|不再|不续|不續|不要续|不要續"
     r"|不需要(?:了|这|這)|all right|not? problem|no worries|why not|don'?t (?:need|want) it",
     re.I,
 )
 """Words of consent that hold a word of holding back."""
 
 _QUESTION = re.compile(
-    r"[?？]|吗|嗎|呢|咩|为什么|為什麼|为啥|為啥|怎么|怎麼|什么|什麼|点解|點解|多少|几|幾|哪|啥|是不是|会不会|會不會"
+    r"[?？]|吗|嗎|呢|咩|为什么|為什麼|为啥|為啥|怎么|怎麼|[什甚]么|[什甚]麼|乜|边个|邊個|边度|邊度|点解|點解|多少|几|幾|哪|啥|是不是|会不会|會不會"
     r"|\b(?:why|what|what's|when|how|which|where|who)\b"
     r"|\b(?:will|does|do|is|can|could|would)\s+(?:i|it|that|this|my|they|there)\b",
     re.I,
+)
+_ANOTHER = re.compile(
+    r"另外?[一那]|另外的|其[他它]的?[那笔筆个個呢]?|别的|別的|\b(?:the other|another)(?: one)?\b", re.I
 )
 _NOT_THIS = re.compile(
     r"不是(?:这|這|那|它|他|说这|說這)|唔係(?:呢|嗰)|不对[，, ]|不對[，, ]"
@@ -36,7 +39,7 @@ _POINTS = re.compile(
     r"这|這|那|它|此|呢个|呢個|呢筆|嗰|\b(?:this|that|it|these|those)\b|图|圖|\bpicture|\bscreenshot", re.I
 )
 _FILLER = re.compile(
-    r"[\s\W_]+|那|这|這|嗰|呢|笔|筆|个|個|条|條|张|張|单|單|的|嘅|是|係|了|我|说|說|问|問|要|想|看|查|吧|啊|呀|唔|不|对|對"
+    r"[\s\W_]+|那|这|這|嗰|呢|笔|筆|个|個|条|條|张|張|单|單|的|嘅|是|係|了|我|说|說|问|問|要|吧|啊|呀|唔|不|对|對"
     r"|元|块|塊|错|錯|订|訂|号|號|选|選|就|有|在"
     r"|\b(?:the|one|that|this|no|not|it'?s|its|is|was|i|mean|meant|of|from|on|for|in|about|what|charge|order|number"
     r"|please|sorry|actually|s)\b",
@@ -59,8 +62,13 @@ def is_question(text: str) -> bool:
 
 
 def is_not_this(text: str) -> bool:
-    """不是这个: what was spoken of is not what is meant."""
-    return bool(_NOT_THIS.search(text))
+    """不是这个, 另一个: what was spoken of is not what is meant."""
+    return bool(_NOT_THIS.search(text)) or means_another(text)
+
+
+def means_another(text: str) -> bool:
+    """另外那个, the other one."""
+    return bool(_ANOTHER.search(text))
 
 
 def points(text: str) -> bool:

@@ -188,6 +188,10 @@ class Dialogue(Model):
         """The records that were last spoken of."""
         return next((e.about for e in reversed(self.exchanges) if e.about), ())
 
+    def told(self, intent: IntentName) -> tuple[str, ...]:
+        """The records that the last turn told of, if this is what was asked."""
+        return self.last.about if self.last and self.last.intent == intent else ()
+
     @property
     def intent(self) -> IntentName | None:
         """The last intent that was more than a word of courtesy."""

@@ -40,6 +40,10 @@ NOT_OFFERED: frozenset[IntentName] = frozenset(
 """Nothing that a customer would pick as what they want done."""
 
 
+STANDS_ALONE: frozenset[IntentName] = NOT_OFFERED - {"out_of_scope"} | {"talk_to_human"}
+"""What can be answered whatever the picture shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decided:
     """The outcome, in words. ``reply`` is None while an effect is on its way: its result is the answer."""
@@ -74,7 +78,7 @@ class Decision:
                 return await self._confirm(proposal, meant, records, session, now)
             case Declined(proposal):
                 return self._decline(proposal, meant)
-        if meant.unclear:
+        if meant.unclear or self._needs_the_picture(meant, seen):
             return self._clarify(meant, seen, session)
         ask = Ask(
             intent=meant.match.intent,
@@ -83,7 +87,7 @@ class Decision:
             now=now,
             readings=seen.readings,
             evidence=evidence,
-            again=session.dialogue.intent == meant.match.intent,
+            told=session.dialogue.told(meant.match.intent),
         )
         outcome = await self._handlers[meant.match.intent].handle(ask)
         decided = self._word(outcome, ask.intent, meant.language, records, now)
@@ -120,6 +124,12 @@ class Decision:
         about = outcome.about if isinstance(outcome, Propose) else ()
         return Decided(None, about=about, effect=effect, actions=(as_pending(effect),))
 
+    @staticmethod
+    def _needs_the_picture(meant: Meant, seen: Seen) -> bool:
+        """Whether the question rests on a picture that nobody can read."""
+        unread = bool(seen.readings) and all("unreadable" in r.flags for r in seen.readings)
+        return unread and not meant.reference.named and meant.match.intent not in STANDS_ALONE
+
     def _decline(self, proposal: Proposal, meant: Meant) -> Decided:
         refused = proposal.action.model_copy(update={"status": "refused"})
         reply = self._wording.say(proposal.intent, "declined", proposal.wording, meant.language)
@@ -148,7 +158,8 @@ class Decision:
         reply = self._wording.say(intent, outcome.key, outcome.wording, language)
         match outcome:
             case Say(about=about):
-                return Decided(reply, about=about)
+                answers = tuple(Option(label=label, intent=intent) for label in reply.quick_replies)
+                return Decided(reply, about=about, options=answers)
             case Choose(records=choices):
                 options = tuple(
                     Option(label=self._wording.label(r, records, language), ref=r.ref)

@@ -16,6 +16,7 @@ from bot.domain.phrases import (
     is_conditional,
     is_not_this,
     is_question,
+    means_another,
     place_in,
     points,
     says_nothing_more,
@@ -31,6 +32,9 @@ SURE = 0.45
 
 SURE_OF_OWN = 0.3
 """The same where the text names one of the customer's own records: it is about that, whatever it asks."""
+
+SURE_BESIDE_A_BLANK = 0.6
+"""The same beside a picture that names nothing: 看看这个 may be about anything."""
 
 SURE_YES = 0.6
 """A yes sets something in motion, so it has to be plainer."""
@@ -87,12 +91,12 @@ class Understanding:
         match = self._intent(text, said, readings, hint, dialogue)
         proposal = dialogue.last.proposal if dialogue.last else None
         if proposal is None or readings or not text:
-            return Meant(match, language, reference, unclear=_unclear(match, said))
+            return Meant(match, language, reference, unclear=_unclear(match, said, readings))
         stands = dialogue.proposal(now) is not None
         settled, asks_again = self._settle(text, match, proposal, said, records)
         if asks_again or (isinstance(settled, Confirmed) and not stands):
-            again = said.clues and not _is_of(said, proposal, records)
-            target = reference if again else exactly(proposal.action.target, records)
+            another = is_not_this(text) or (said.clues and not _is_of(said, proposal, records))
+            target = reference if another else exactly(proposal.action.target, records)
             return Meant(IntentMatch(proposal.intent, match.confidence), language, target)
         if isinstance(settled, Confirmed) and match.intent != proposal.intent:
             match = IntentMatch("affirm", max(match.confidence, SURE_YES))
@@ -104,7 +108,7 @@ class Understanding:
             reference=reference,
             settled=settled,
             keeps_proposal=match.intent in COURTESIES,
-            unclear=settled is None and _unclear(match, said),
+            unclear=settled is None and _unclear(match, said, readings),
         )
 
     def _pick(self, option: Option, dialogue: Dialogue, reference: Reference, language: Language) -> Meant:
@@ -122,11 +126,21 @@ class Understanding:
         page_asks = _page_asks(readings)
         if not text:
             return _without_words(page_asks, hint)
-        match = self._classifier.classify(text, dialogue.last_bot)
+        match = self._classified(text, dialogue.last_bot)
+        if match.intent == "out_of_scope" and match.alternatives and said.clues and not said.clues.soft:
+            match = _without_the_first(match)  # it names a record of a shop
         goes_on = _goes_on(text, said, match, dialogue)
         if goes_on:
             return IntentMatch(goes_on, 0.9, (Alternative(match.intent, match.confidence),))
         return _weighed(match, page_asks, hint)
+
+    def _classified(self, text: str, last_bot: str | None) -> IntentMatch:
+        """In the light of what the bot said; where that makes no sense of it, by itself."""
+        match = self._classifier.classify(text, last_bot)
+        if last_bot is None or (match.intent != "out_of_scope" and match.confidence >= SURE):
+            return match
+        alone = self._classifier.classify(text)
+        return alone if alone.intent not in _NO_ASK and alone.confidence >= SURE else match
 
     def _settle(
         self, text: str, match: IntentMatch, proposal: Proposal, said: SaidClues, records: Records
@@ -141,7 +155,7 @@ class Understanding:
             return Declined(proposal), False
         of_this = not said.clues or _is_of(said, proposal, records)
         if match.intent == "deny" and not said.clues and not is_question(text):
-            return Declined(proposal), False
+            return (None, True) if means_another(text) else (Declined(proposal), False)
         says_yes = match.intent == "affirm" and match.confidence >= SURE_YES
         demands_it = match.intent == proposal.intent and match.confidence >= SURE_YES and len(text) <= DEMAND
         if not (says_yes or demands_it):
@@ -158,8 +172,11 @@ def _is_of(said: SaidClues, proposal: Proposal, records: Records) -> bool:
     return target is not None and fits(said.clues, target, records)
 
 
-def _unclear(match: IntentMatch, said: SaidClues) -> bool:
-    return match.confidence < (SURE_OF_OWN if said.clues.numbers or said.clues.names else SURE)
+def _unclear(match: IntentMatch, said: SaidClues, readings: Sequence[Reading]) -> bool:
+    if said.clues.numbers or said.clues.names:
+        return match.confidence < SURE_OF_OWN
+    blank = bool(readings) and not any(clues_of(reading) for reading in readings)
+    return match.confidence < (SURE_BESIDE_A_BLANK if blank else SURE)
 
 
 def _reference(said: SaidClues, text: str, readings: Sequence[Reading], dialogue: Dialogue) -> Reference:
@@ -212,6 +229,12 @@ def _goes_on(text: str, said: SaidClues, match: IntentMatch, dialogue: Dialogue)
     weak = match.confidence < SURE or (match.intent in ("affirm", "deny") and is_question(text))
     asks_on = weak and (bool(said.clues) or (points(text) and is_question(text)))
     return dialogue.intent if names or corrects or asks_on else None
+
+
+def _without_the_first(match: IntentMatch) -> IntentMatch:
+    left = 1.0 - match.confidence
+    best, *others = (Alternative(a.intent, a.confidence / left) for a in match.alternatives)
+    return IntentMatch(best.intent, best.confidence, tuple(others))
 
 
 def _weighed(match: IntentMatch, page_asks: IntentName | None, hint: Hint | None) -> IntentMatch:
