@@ -73,11 +73,13 @@ async def open_app(
     *,
     migrated: bool = False,
     readers: Sequence[ScreenReader] = (),
+    classifier: Classifier | None = None,
     orders: OrderSystem | None = None,
 ) -> AsyncIterator[App]:
     """Wires the bot and closes it again. ``migrated``: bring the databases up to date first.
 
-    ``readers`` and ``orders``: instead of those that the settings name. Raises BadSettings, Unavailable.
+    ``readers``, ``classifier`` and ``orders``: instead of those that the settings name. Raises BadSettings,
+    Unavailable.
     """
     from adapters.channels.web import WebChannel
     from adapters.database import Database
@@ -108,7 +110,7 @@ async def open_app(
             inbox,
             Perception(ladder, media, pictures),
             Understanding(
-                load_classifier(settings),
+                classifier or load_classifier(settings),
                 lambda text: wording.is_button(text, "yes_no", 0),
                 lambda text: wording.is_button(text, "yes_no", 1),
             ),

@@ -157,14 +157,15 @@ def _run(command: Callable[[], Awaitable[None]], level: str = "WARNING") -> None
         await command()
 
     try:
-        telemetry.configure(os.environ.get("SHOTDESK_LOG_LEVEL", level))
+        telemetry.configure(os.environ.get("SHOTDESK_LOG_LEVEL") or level)
+    except ValueError as error:
+        click.echo(f"shotdesk: SHOTDESK_LOG_LEVEL: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(body())
     except ShotdeskError as error:
         click.echo(f"shotdesk: {error.message}", err=True)
-        sys.exit(BAD_INPUT)
-    except ValueError as error:
-        click.echo(f"shotdesk: SHOTDESK_LOG_LEVEL: {error}", err=True)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from bot.app import App, DemoShop, load_demo_shop, open_app
 from bot.domain.vocabulary import CustomerId
 from bot.doors.widget import sign
-from bot.serve import serving
+from bot.serve import ended_by_sigterm, listening, serving
 from bot.settings import Settings
 
 CONVERSATION = ("为什么扣我钱？", "关了吧", "自动续费关掉了吗？帮我再关一次")
@@ -29,14 +29,15 @@ async def run_demo(port: int, *, play: bool) -> None:
     """Starts, plays the conversation through the running server, and stays up until it is stopped."""
     settings = _embedded(Settings.from_env(), port)
     async with AsyncExitStack() as stack:
+        stack.enter_context(ended_by_sigterm())
+        listener = stack.enter_context(listening(settings))
         app = await stack.enter_async_context(open_app(settings, migrated=True))
         shop = await load_demo_shop(settings, settings.home / "demo")
-        stopped = await stack.enter_async_context(serving(app, "all"))
-        address = f"http://{settings.host}:{port}"
+        running = await stack.enter_async_context(serving(app, "all", listener))
         if play:
-            await Player(app, shop, address).play()
-        _show_addresses(settings, shop, address)
-        await stopped
+            await Player(app, shop, running.address).play()
+        _show_addresses(settings, shop, running.address)
+        await running.end()
 
 
 def _embedded(settings: Settings, port: int) -> Settings:

@@ -49,7 +49,7 @@ class Settings(Model):
     database_url: str | None = None
     orders_url: str | None = None
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    port: Annotated[int, Field(ge=0, le=65535, description="0: any that is free")] = 8000
     widget_secret: SecretStr | None = None
     api_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(_words)] = ()
     log_level: str = "INFO"

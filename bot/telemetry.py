@@ -2,6 +2,9 @@
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -22,10 +25,51 @@ def configure(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            trace,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+    logging.basicConfig(handlers=[_Libraries()], level=max(number, logging.WARNING), force=True)
+
+
+def trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Where an exception came from and its causes' kinds: their words and variables may be a customer's."""
+    given = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event["trace"] = [*_causes(error)]
+    return event
+
+
+def _causes(error: BaseException) -> Iterator[dict[str, Any]]:
+    cause: BaseException | None = error
+    while cause is not None:
+        frames = traceback.extract_tb(cause.__traceback__)
+        yield {
+            "kind": type(cause).__name__,
+            "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+        }
+        if isinstance(cause, BaseExceptionGroup):
+            for member in cause.exceptions:
+                yield from _causes(member)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+
+
+OURS = ("adapters", "bot", "intents")
+
+
+class _Libraries(logging.Handler):
+    """What libraries log, as events. They may quote what went wrong: only the template's first line is kept."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = record.getMessage() if record.name.startswith(OURS) else str(record.msg)
+        structlog.get_logger().log(
+            record.levelno,
+            "library",
+            logger=record.name,
+            said=said.partition("\n")[0],
+            exc_info=record.exc_info,
+        )

@@ -1,9 +1,10 @@
 """The loops: turns, effects, replies, and the sweepers that finish what a crash left."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -21,6 +22,9 @@ log = structlog.get_logger()
 
 SWEEP = timedelta(seconds=1)
 CLEAN = timedelta(minutes=10)
+GRACE = timedelta(seconds=10)
+"""What turns under way have when the process is told to stop."""
+
 AT_ONCE = 32
 """Sessions that one process works on side by side."""
 
@@ -58,28 +62,41 @@ class Workers:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Runs every loop for as long as the block lasts; then lets what is under way finish."""
+        """Runs every loop for as long as the block lasts; then lets what is under way finish, within GRACE."""
         loops = [
-            asyncio.create_task(loop)
+            asyncio.create_task(self._again_and_again(loop))
             for loop in (
-                self._follow_wakeups(),
-                self._sweep(self._store.unanswered, self._answer),
-                self._sweep(self._store.due_effects, self._actions.perform),
-                self._sweep(self._store.undelivered, self._outbox.deliver),
-                self._clean(),
+                self._follow_wakeups,
+                partial(self._sweep, self._store.unanswered, self._answer),
+                partial(self._sweep, self._store.due_effects, self._actions.perform),
+                partial(self._sweep, self._store.undelivered, self._outbox.deliver),
+                self._clean,
             )
         ]
         try:
             yield
         finally:
-            for loop in loops:
-                loop.cancel()
+            await _stop(loops, within=timedelta(0))
             self._once_more.clear()
-            await asyncio.gather(*loops, *self._visits.values(), return_exceptions=True)
+            await _stop([*self._visits.values()], within=GRACE)
+
+    async def _again_and_again(self, loop: Callable[[], Awaitable[None]]) -> None:
+        """A loop that failed, for whatever reason, must not leave customers without an answer for ever."""
+        while True:
+            try:
+                await loop()
+            except Unavailable as error:
+                log.warning("loop.unavailable", error=error.code)
+            except Exception as error:  # whatever it is: it is written down, and the loop goes on
+                log.exception("loop.failed", error=type(error).__name__)
+            await asyncio.sleep(SWEEP.total_seconds())
 
     async def _follow_wakeups(self) -> None:
+        """Takes no more than it can work on: what is left in the stream goes to other processes."""
         async for session in self._cache.wakeups():
             self._visit(self._answer, session)
+            while len(self._visits) >= AT_ONCE:
+                await asyncio.wait(self._visits.values(), return_when=asyncio.FIRST_COMPLETED)
 
     async def _sweep(
         self, due: Callable[[int], Awaitable[Iterable[Id]]], visit: Callable[[Id], Awaitable[None]]
@@ -87,19 +104,13 @@ class Workers:
         """Finds what a lost hint or a dead worker left."""
         while True:
             await asyncio.sleep(SWEEP.total_seconds())
-            try:
-                for id in await due(AT_ONCE):
-                    self._visit(visit, id)
-            except Unavailable as error:
-                log.warning("sweep.unavailable", error=error.message)
+            for id in await due(AT_ONCE):
+                self._visit(visit, id)
 
     async def _clean(self) -> None:
         while True:
             await asyncio.sleep(CLEAN.total_seconds())
-            try:
-                log.info("media.swept", removed=await self._media.sweep())
-            except Unavailable as error:
-                log.warning("media.unavailable", error=error.message)
+            log.info("media.swept", removed=await self._media.sweep())
 
     async def _answer(self, session: SessionId) -> None:
         while await self.attend(session):
@@ -127,6 +138,15 @@ class Workers:
                 await visit(id)
             except Exception as error:  # one session's trouble is not another's; the sweeper comes again
                 log.exception("visit.failed", visit=visit.__qualname__, id=id, error=type(error).__name__)
+
+
+async def _stop(tasks: Sequence[asyncio.Task[None]], within: timedelta) -> None:
+    """Waits a while for tasks to end by themselves, then ends them: leases run out, others go on."""
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=within.total_seconds())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
 
 def _count(draft: Draft) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.storage.embedded import EmbeddedValkey
 from adapters.storage.redis import RedisCache
+from bot.domain.errors import BadSettings
 from tests import servers
 from tests.contracts.cache import CacheContract, Mortal, OutageContract
 
@@ -69,3 +70,9 @@ class TestRedis(Caches):
     def server(self) -> Iterator[Mortal]:
         with servers.redis() as server:
             yield MortalRedis(server)
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "http://localhost", ""])
+def test_other_addresses_are_refused(url: str) -> None:
+    with pytest.raises(BadSettings):
+        RedisCache(url)

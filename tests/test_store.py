@@ -11,8 +11,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.database import Database
+from adapters.database import Database, read_url
 from adapters.storage import migrate
 from adapters.storage.durability import file_system
 from adapters.storage.sql import SqlStore
@@ -23,10 +25,12 @@ from bot.domain.session import Owner
 from bot.domain.vocabulary import PictureId, SessionId
 from tests import servers
 from tests.contracts.store import (
+    DONE,
     LEASE,
     StoreContract,
     address,
     claim,
+    claim_effect,
     confirm_refund,
     draft,
     message,
@@ -81,17 +85,19 @@ class SqlContract(StoreContract):
 
     async def test_what_matters_is_audited_without_words(self, database: Database, store: Store) -> None:
         session = await store.open(address(), None)
-        await confirm_refund(store, session)
-        await store.take_over(session, "小王")
-        await store.take_over(session, "小王")
+        refund = await claim_effect(store, await confirm_refund(store, session))
+        for _ in range(2):  # the second as if the first one's answer had got lost
+            await store.settle_effect(refund, DONE, None)
+            await store.take_over(session, "小王")
         await store.close(session, "小王")
         lines = (await database.read(lambda tx: tx.execute(select(audit).order_by(audit.c.id)))).all()
         assert [(line.actor, line.event) for line in lines] == [
             ("bot", "confirmed"),
+            ("bot", "performed"),
             ("小王", "owner"),
             ("小王", "owner"),
         ]
-        assert lines[1].detail == {"before": Owner.BOT, "after": Owner.HUMAN}
+        assert lines[2].detail == {"before": Owner.BOT, "after": Owner.HUMAN}
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +152,13 @@ class TestPostgresql(SqlContract):
         lines = await texts(store, session)
         assert lines == [line for number in range(30) for line in ("你好", f"答{number}")]
 
+    async def test_a_mistake_of_ours_is_not_called_an_outage(self, database: Database) -> None:
+        with pytest.raises(DBAPIError):
+            await database.write(lambda tx: tx.execute(text("CREATE DATABASE inside_a_transaction")))
+
+    async def test_no_statement_runs_for_ever(self, database: Database) -> None:
+        assert await database.read(lambda tx: tx.scalar(text("SHOW statement_timeout"))) == "10s"
+
     async def test_it_complains_of_settings_that_lose_messages(self, store: Store) -> None:
         complaints = await store.complaints()
         assert len(complaints) == 3
@@ -179,8 +192,10 @@ async def test_many_may_upgrade_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.full
 async def test_many_may_upgrade_a_postgresql_at_once(server: str) -> None:
-    database = Database(server)
-    await database.write(lambda tx: tx.execute(text("CREATE DATABASE new")))
+    engine = create_async_engine(read_url(server), isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text("CREATE DATABASE new"))
+    await engine.dispose()
     url = server.replace("/postgres?", "/new?")
     assert not await migrate.is_current(url)
     await asyncio.gather(*(migrate.upgrade(url) for _ in range(4)))

@@ -7,7 +7,7 @@ from adapters.classifier.folding import fold
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _PIECE = re.compile(r"[a-z]+(?:'[a-z]+)*|[@09]|[\u3400-\u9fff]+|[^\sa-z@09\u3400-\u9fff]")
-_SHORT_HAN, _SHORT_WORDS = 12, 6
+_CLAUSE_END = re.compile(r"[,.!?;，。！？；、~]+|\b(?:but|so|and then)\b|但是|所以|不过")
 _ASKS_IN_CHINESE = re.compile(
     r"[吗么吧嘛][?？]?\s*$|[吗么嘛]\?|是否|要不要|是不是|能不能|可不可以|需不需要|好不好|对吧"
 )
@@ -21,10 +21,10 @@ _OPENS_IN_ENGLISH = re.compile(r"\b(?:what|which|when|where|who|how|why|please (
 def features(text: str, last_bot: str | None = None) -> list[str]:
     """The distinct features of one text; a prefix before ``:`` keeps the kinds apart."""
     folded = fold(text)
-    found = dict.fromkeys(_of_text(folded))
+    found = [*_of_text(folded), *_of_last_clause(folded)]
     if last_bot:
-        found.update(dict.fromkeys(_of_answer(folded, fold(last_bot))))
-    return list(found)
+        found.extend(_of_answer(folded, fold(last_bot)))
+    return list(dict.fromkeys(found))
 
 
 def _of_text(text: str) -> Iterator[str]:
@@ -39,6 +39,15 @@ def _of_text(text: str) -> Iterator[str]:
     yield from (
         f"b:{a} {b}" for a, b in zip(["^", *pieces], [*pieces, "$"], strict=True) if len(a) + len(b) < 24
     )
+
+
+def _of_last_clause(text: str) -> Iterator[str]:
+    """The last ask wins over the story before it."""
+    clauses = [clause for clause in _CLAUSE_END.split(text) if len(clause.strip()) > 1]
+    if len(clauses) > 1:
+        yield from (
+            f"l:{feature}" for feature in _of_text(clauses[-1]) if not feature.startswith(("b:", "c:"))
+        )
 
 
 def _grams(text: str, shortest: int, longest: int) -> Iterator[str]:

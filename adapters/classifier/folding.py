@@ -6,8 +6,8 @@ from functools import cache
 
 from opencc import OpenCC
 
-_LONGEST_HEAD = 400
-_LONGEST_TAIL = 600
+_LONGEST_HEAD = 200
+_LONGEST_TAIL = 300
 _LINK = re.compile(r"https?://\S+|www\.\S+|\S+@\S+\.\S+")
 _LONG_NUMBER = re.compile(r"[a-z]{0,4}\d[\d-]{5,}")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,23 +12,25 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A linear model over named features, weighted by rarity and brought to unit length.
+    """A linear model over named features, weighted by rarity, and over a sentence vector.
 
-    ``rarity`` has one value a feature and, last, that of a feature never seen: what is unknown counts in
-    the length of a text, so that a text of unknown words pulls in no direction.
+    ``rarity`` has one value a feature and, last, that of a feature never seen. ``weights`` and ``slopes``
+    have a row a feature or dimension, a column an intent.
     """
 
     intents: tuple[str, ...]
     vocabulary: dict[str, int]
     rarity: NDArray[np.float32]
     weights: NDArray[np.float32]
+    slopes: NDArray[np.float32]
     bias: NDArray[np.float32]
     temperature: float
 
-    def probabilities(self, features: Sequence[str]) -> NDArray[np.float64]:
+    def probabilities(self, features: Sequence[str], vector: NDArray[np.float32]) -> NDArray[np.float64]:
         """How likely each intent is, in the order of ``intents``."""
         known, values = weigh(features, self.vocabulary, self.rarity)
-        return softmax((values @ self.weights[known] + self.bias) / self.temperature)
+        scores = values @ self.weights[known] + vector @ self.slopes + self.bias
+        return softmax(scores / self.temperature)
 
     def save(self, file: Path) -> None:
         """Write the file whole or not at all."""
@@ -42,6 +44,7 @@ class Model:
                     vocabulary=np.frombuffer("\n".join(self.vocabulary).encode(), dtype=np.uint8),
                     rarity=self.rarity,
                     weights=self.weights,
+                    slopes=self.slopes,
                     bias=self.bias,
                     temperature=np.array(self.temperature),
                 )
@@ -60,16 +63,20 @@ class Model:
                 vocabulary={name: index for index, name in enumerate(names)},
                 rarity=arrays["rarity"],
                 weights=arrays["weights"],
+                slopes=arrays["slopes"],
                 bias=arrays["bias"],
                 temperature=float(arrays["temperature"]),
             )
 
 
 def weigh(
-    features: Sequence[str], vocabulary: dict[str, int], rarity: NDArray[np.float32]
+    features: Sequence[str], vocabulary: Mapping[str, int], rarity: NDArray[np.float32]
 ) -> tuple[list[int], NDArray[np.float32]]:
-    """The known features of a text and their values, together at most of unit length."""
-    known = [index for index in map(vocabulary.get, features) if index is not None]
+    """The known features of a text and their values.
+
+    The unknown ones count in its length, so that a text of unknown words pulls in no direction.
+    """
+    known = [vocabulary[feature] for feature in features if feature in vocabulary]
     values = rarity[known]
     unknown = (len(features) - len(known)) * float(rarity[-1]) ** 2
     length = (float(values @ values) + unknown) ** 0.5

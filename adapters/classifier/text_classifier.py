@@ -7,11 +7,12 @@ from typing import cast
 
 from adapters.classifier.examples import ExampleSet, read_examples
 from adapters.classifier.features import features
+from adapters.classifier.meaning import encoder_version, vectors
 from adapters.classifier.model import Model
 from bot.domain.intent import Alternative, IntentMatch
 from bot.domain.vocabulary import IntentName
 
-_TRAINER = "1"
+_TRAINER = "3"
 """Part of the cached file's name: to be raised whenever features or training change."""
 _ALTERNATIVES = 3
 
@@ -21,10 +22,11 @@ class TextClassifier:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self.classify("")  # the encoder opens its weights at the first text, not while a customer waits
 
     def classify(self, text: str, last_bot: str | None = None) -> IntentMatch:
         """The intent of one text, seen in the light of what the bot said last."""
-        likely = self._model.probabilities(features(text, last_bot))
+        likely = self._model.probabilities(features(text, last_bot), vectors([(text, last_bot)])[0])
         ranked = [
             Alternative(cast(IntentName, self._model.intents[index]), round(float(likely[index]), 4))
             for index in likely.argsort(kind="stable")[::-1][: _ALTERNATIVES + 1]
@@ -38,7 +40,7 @@ def load(examples: Traversable, cache: Path) -> TextClassifier:
     Raises ValueError where ``examples`` holds fewer than two intents.
     """
     example_set = read_examples(examples)
-    file = cache / f"{_TRAINER}-{example_set.digest[:32]}.npz"
+    file = cache / f"{_TRAINER}-{encoder_version()}-{example_set.digest[:32]}.npz"
     return TextClassifier(_kept(file) or _trained(example_set, file))
 
 
@@ -51,7 +53,7 @@ def _kept(file: Path) -> Model | None:
 
 
 def _trained(example_set: ExampleSet, file: Path) -> Model:
-    from adapters.classifier.training import train  # scikit-learn takes a second to import
+    from adapters.classifier.training import train  # scipy takes a while to import
 
     model = train(example_set.examples)
     model.save(file)

@@ -1,17 +1,20 @@
 """Live news to whoever watches a session: one connection a process, however many watch."""
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Callable
 
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import ConnectionError
 
 from adapters.storage import keys
 from bot.domain.ports import Live
 from bot.domain.vocabulary import SessionId
+
+log = logging.getLogger(__name__)
 
 LOOK = Live("entry")
 """Look into the log: something may have been missed."""
@@ -86,9 +89,17 @@ class Fanout:
             try:
                 async with self._client.pubsub() as pubsub:
                     await self._serve(pubsub)
-            except* (RedisError, OSError):
+            except* Exception as errors:  # whatever a broken connection raises: watchers must hear again
+                log.warning("live news are interrupted: %r", errors.exceptions[0])
                 self._failed()
+                self._let_all_look()
             await asyncio.sleep(self._pause)
+
+    def _let_all_look(self) -> None:
+        """As often as the connection is tried again: an outage makes watching slow, not blind."""
+        for watches in tuple(self._watches.values()):
+            for watch in tuple(watches):
+                watch.tell(LOOK)
 
     async def _serve(self, pubsub: PubSub) -> None:
         """Until the connection breaks."""

@@ -15,8 +15,8 @@ def dialogue(session: SessionId) -> str:
     return f"shotdesk:{{{session}}}:dialogue"
 
 
-def uploads(session: SessionId) -> str:
-    return f"shotdesk:{{{session}}}:uploads"
+def expected(session: SessionId) -> str:
+    return f"shotdesk:{{{session}}}:expected"
 
 
 def uses(what: str) -> str:

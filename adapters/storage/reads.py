@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.storage.columns import from_now
 from adapters.storage.rows import VOID, entry_of
 from adapters.storage.tables import messages, sessions, turns
-from bot.domain.errors import NotFound
 from bot.domain.message import Entry
 from bot.domain.session import Exchange, Turn
 from bot.domain.vocabulary import CustomerId, SessionId
@@ -49,13 +48,6 @@ async def exchanges(tx: AsyncConnection, session: SessionId, since: datetime, li
 async def customer_of(tx: AsyncConnection, session: SessionId) -> tuple[bool, CustomerId | None]:
     row = (await tx.execute(select(sessions.c.customer).where(sessions.c.id == session))).one_or_none()
     return row is not None, row.customer if row else None
-
-
-async def version(tx: AsyncConnection, session: SessionId) -> int:
-    found = await tx.scalar(select(sessions.c.version).where(sessions.c.id == session))
-    if found is None:
-        raise NotFound("There is no session of that name.")
-    return int(found)
 
 
 async def last_seq(tx: AsyncConnection, session: SessionId) -> int:

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from time import monotonic
+from time import monotonic, time
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -16,15 +16,15 @@ from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, Resp
 from adapters.storage import keys
 from adapters.storage.fanout import LOOK, NEWS, Fanout
 from bot.domain.base import Model
-from bot.domain.errors import Unavailable
+from bot.domain.errors import BadSettings, Unavailable
 from bot.domain.ports import Live
 from bot.domain.session import MEMORY, Dialogue
 from bot.domain.vocabulary import PictureId, SessionId
 
 T = TypeVar("T")
 
-_UPLOAD = timedelta(seconds=30)
-"""An upload that takes longer is not waited for."""
+_EXPECTED = timedelta(minutes=10)
+"""Longer than any picture is expected."""
 
 _BLOCK = 2.0
 """Seconds for which one look for wake-ups waits on the server."""
@@ -139,18 +139,19 @@ class RedisCache:
 
     # uploads and limits
 
-    async def expect_picture(self, session: SessionId, id: PictureId, *, arrived: bool = False) -> None:
-        key = keys.uploads(session)
-        if arrived:
-            await self._try("expect_picture", lambda: self._redis.srem(key, id))
+    async def expect_picture(self, session: SessionId, id: PictureId, within: timedelta | None) -> None:
+        key = keys.expected(session)
+        if within is None:
+            await self._try("expect_picture", lambda: self._redis.zrem(key, id))
             return
         both = self._redis.pipeline()
-        both.sadd(key, id)
-        both.expire(key, _UPLOAD)
+        both.zadd(key, {id: time() + within.total_seconds()})
+        both.expire(key, _EXPECTED)
         await self._try("expect_picture", both.execute)
 
     async def expects_picture(self, session: SessionId) -> bool:
-        return bool(await self._try("expects_picture", lambda: self._redis.scard(keys.uploads(session))))
+        key = keys.expected(session)
+        return bool(await self._try("expects_picture", lambda: self._redis.zcount(key, time(), "+inf")))
 
     async def allow(self, what: str, limit: int, per: timedelta) -> bool:
         key = keys.uses(what)
@@ -196,18 +197,21 @@ class RedisCache:
 
 
 def _client(url: str, connections: int, patience: float, tries: int) -> Redis:
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=patience,
-        decode_responses=True,
-        protocol=2,
-        socket_timeout=patience,
-        socket_connect_timeout=1.0,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), tries),
-        retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
-        health_check_interval=15,
-    )
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections,
+            timeout=patience,
+            decode_responses=True,
+            protocol=2,
+            socket_timeout=patience,
+            socket_connect_timeout=1.0,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), tries),
+            retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
+            health_check_interval=15,
+        )
+    except ValueError:
+        raise BadSettings("Redis's address begins with redis://, rediss:// or unix://") from None
     return Redis.from_pool(pool)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Insert, Row, Table, Update, insert, select, update
+from sqlalchemy import Insert, Row, Table, Update, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,17 +21,23 @@ FAILED = "failed"
 
 SessionRow = Row[Any]
 
+_LOCKED = (
+    select(
+        sessions,
+        (sessions.c.lease_until > from_now()).label("held"),
+        (sessions.c.send_lease_until > from_now()).label("sending"),
+    )
+    .where(sessions.c.id == bindparam("session"))
+    .with_for_update()
+)
+
 
 async def locked(tx: AsyncConnection, session: SessionId) -> SessionRow:
     """The session's row, until this transaction ends nobody else's. Raises NotFound.
 
     Whatever appends to the log holds it: thus lines become visible in the order of their numbers.
     """
-    held = (sessions.c.lease_until > from_now()).label("held")
-    sending = (sessions.c.send_lease_until > from_now()).label("sending")
-    row = (
-        await tx.execute(select(sessions, held, sending).where(sessions.c.id == session).with_for_update())
-    ).one_or_none()
+    row = (await tx.execute(_LOCKED, {"session": session})).one_or_none()
     if row is None:
         raise NotFound("There is no session of that name.")
     return row

@@ -114,9 +114,6 @@ class SqlStore:
     async def customer_of(self, session: SessionId) -> tuple[bool, CustomerId | None]:
         return await self._db.read(reads.customer_of, session)
 
-    async def version(self, session: SessionId) -> int:
-        return await self._db.read(reads.version, session)
-
     async def last_seq(self, session: SessionId) -> int:
         return await self._db.read(reads.last_seq, session)
 

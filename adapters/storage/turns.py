@@ -147,7 +147,8 @@ async def settle_effect(
         last = await append(tx, session, Sender.BOT, reply, at, key=once, turn=effect.turn)
     changed: dict[str, object] = {"version": session.version + 1, "last_seq": last or session.last_seq}
     if handoff and session.owner == Owner.BOT:
-        changed |= {"owner": Owner.WAITING, "handoff": handoff}
+        fenced = {"epoch": session.epoch + 1, "lease_until": LONG_AGO}  # a turn under way is the bot's
+        changed |= {"owner": Owner.WAITING, "handoff": handoff} | fenced
         await tx.execute(note(session.id, at, "bot", "owner", before=session.owner, after=Owner.WAITING))
     await tx.execute(change(effect.session, **changed))
     await _rewrite_effect(tx, row, action, again_in)
@@ -159,7 +160,7 @@ async def _rewrite_effect(
     tx: AsyncConnection, row: Row[Any], action: Action, again_in: timedelta | None
 ) -> None:
     status = SETTLED if again_in is None else PENDING
-    due = from_now(again_in) if again_in else row.next_at
+    due = row.next_at if again_in is None else from_now(again_in)
     await tx.execute(
         update(effects)
         .where(effects.c.id == row.id)

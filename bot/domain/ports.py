@@ -228,8 +228,8 @@ class SessionCache(Protocol):
         """
         ...
 
-    async def expect_picture(self, session: SessionId, id: PictureId, *, arrived: bool = False) -> None:
-        """An upload for this session has begun, or is over."""
+    async def expect_picture(self, session: SessionId, id: PictureId, within: timedelta | None) -> None:
+        """A message with this picture is to be expected within a time; with None, no longer."""
         ...
 
     async def expects_picture(self, session: SessionId) -> bool: ...

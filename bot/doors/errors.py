@@ -1,9 +1,9 @@
-"""Errors at the doors: the project's own tree, as HTTP and as frames."""
+"""Errors at the doors: the project's own tree, as HTTP answers."""
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from bot.domain.errors import (
@@ -18,21 +18,7 @@ from bot.domain.errors import (
     Unavailable,
     UnsupportedPicture,
 )
-
-STATUS: dict[type[ShotdeskError], int] = {
-    BadRequest: 400,
-    BadText: 400,
-    SessionOfAnotherCustomer: 403,
-    NotFound: 404,
-    TextTooLong: 413,
-    PictureTooLarge: 413,
-    UnsupportedPicture: 415,
-    BrokenPicture: 422,
-    Unavailable: 503,
-}
-
-BODY_LIMIT = 256 * 1024
-"""Bytes of a JSON body; a text is 4,000 characters at most."""
+from bot.doors.bodies import TooSlow
 
 
 class Unauthorized(ShotdeskError):
@@ -47,7 +33,28 @@ class TooManyRequests(ShotdeskError):
     code = "too_many_requests"
 
 
-STATUS |= {Unauthorized: 401, TooManyRequests: 429}
+STATUS: dict[type[ShotdeskError], int] = {
+    BadRequest: 400,
+    BadText: 400,
+    Unauthorized: 401,
+    SessionOfAnotherCustomer: 403,
+    NotFound: 404,
+    TooSlow: 408,
+    TextTooLong: 413,
+    PictureTooLarge: 413,
+    UnsupportedPicture: 415,
+    BrokenPicture: 422,
+    TooManyRequests: 429,
+    Unavailable: 503,
+}
+
+HEADERS = {
+    401: {"WWW-Authenticate": "Bearer"},
+    408: {"Connection": "close"},  # the rest of the body may follow
+    413: {"Connection": "close"},
+    429: {"Retry-After": "2"},
+    503: {"Retry-After": "2"},
+}
 
 
 class ErrorBody(BaseModel):
@@ -67,8 +74,7 @@ def answer_errors(api: FastAPI) -> None:
     @api.exception_handler(ShotdeskError)
     async def own(request: Request, error: ShotdeskError) -> JSONResponse:
         status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-        headers = {"Retry-After": "2"} if status in (429, 503) else None
-        return _answer(status, error.code, error.message, headers)
+        return _answer(status, error.code, error.message)
 
     @api.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -76,29 +82,15 @@ def answer_errors(api: FastAPI) -> None:
 
     @api.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        return _answer(
-            error.status_code, "not_found" if error.status_code == 404 else "bad_request", error.detail
-        )
+        code = "not_found" if error.status_code == 404 else "bad_request"
+        return _answer(error.status_code, code, error.detail, error.headers)
+
+    @api.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        return _answer(500, "internal", "Something went wrong here; it has been written down.")
 
 
-def _answer(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def _answer(status: int, code: str, message: str, headers: object = None) -> JSONResponse:
     body = ErrorAnswer(error=ErrorBody(code=code, message=message))
-    return JSONResponse(body.model_dump(), status_code=status, headers=headers)
-
-
-async def read_body(request: Request, limit: int, too_large: ShotdeskError) -> bytes:
-    """The body, given up as soon as it is longer than ``limit`` bytes."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise too_large
-        parts.append(part)
-    return b"".join(parts)
-
-
-def why(error: ValidationError) -> BadRequest:
-    """A body that does not fit, by the names of what does not."""
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))
-    return BadRequest(f"{place}: {first['msg']}" if place else first["msg"])
+    more = dict(headers) if isinstance(headers, dict) else HEADERS.get(status)
+    return JSONResponse(body.model_dump(), status_code=status, headers=more)

@@ -11,8 +11,9 @@ from starlette.exceptions import HTTPException
 
 from bot.app import App
 from bot.domain.errors import BadRequest, PictureTooLarge
-from bot.domain.vocabulary import PictureId, SessionId
-from bot.doors.errors import TooManyRequests, read_body
+from bot.domain.vocabulary import PictureId
+from bot.doors.bodies import SessionName, read_body
+from bot.doors.errors import TooManyRequests
 
 PICTURE_LIMIT = 10 * 1024 * 1024
 """Bytes of one picture."""
@@ -21,6 +22,12 @@ FORM_AROUND_IT = 16 * 1024
 
 UPLOADS = 60
 UPLOADS_PER = timedelta(minutes=1)
+
+UPLOAD_TAKES = timedelta(seconds=30)
+"""An upload that takes longer is not waited for."""
+
+FOLLOWS_WITHIN = timedelta(seconds=2)
+"""A picture that has arrived is named in a message by then, or is not what the customer speaks of."""
 
 
 class Uploaded(BaseModel):
@@ -52,9 +59,7 @@ def routes(app: App) -> APIRouter:
             }
         },
     )
-    async def upload(
-        request: Request, session: Annotated[SessionId | None, Query(max_length=120)] = None
-    ) -> Uploaded:
+    async def upload(request: Request, session: Annotated[SessionName | None, Query()] = None) -> Uploaded:
         """The picture as the body, or as the one file of a form. PNG, JPEG or WebP, at most 10 MiB.
 
         With ``session``, a message that is sent meanwhile waits for the picture.
@@ -63,22 +68,29 @@ def routes(app: App) -> APIRouter:
         if not await app.cache.allow(f"upload:{uploader}", UPLOADS, UPLOADS_PER):
             raise TooManyRequests
         id = PictureId(app.ids())
-        if session:
-            await app.cache.expect_picture(session, id)
+        if session is None:
+            await _keep(app, request, id, uploader)
+            return Uploaded(id=id)
+        follows = None
+        await app.cache.expect_picture(session, id, UPLOAD_TAKES)
         try:
-            picture = await app.pictures.check(await _picture_in(request))
-            await app.media.keep(picture.renamed(id), session or uploader)
+            await _keep(app, request, id, session)
+            follows = FOLLOWS_WITHIN
         finally:
-            if session:
-                await app.cache.expect_picture(session, id, arrived=True)
+            await app.cache.expect_picture(session, id, follows)
         return Uploaded(id=id)
 
     return router
 
 
+async def _keep(app: App, request: Request, id: PictureId, uploader: str) -> None:
+    picture = await app.pictures.check(await _picture_in(request))
+    await app.media.keep(picture.renamed(id), uploader)
+
+
 async def _picture_in(request: Request) -> bytes:
     body = await read_body(request, PICTURE_LIMIT + FORM_AROUND_IT, PictureTooLarge())
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return body
     return await _file_in(request, body)
 
@@ -88,10 +100,10 @@ async def _file_in(request: Request, body: bytes) -> bytes:
         return {"type": "http.request", "body": body, "more_body": False}
 
     try:
-        form = await Request(request.scope, receive).form(max_files=1, max_fields=8)
+        async with Request(request.scope, receive).form(max_files=1, max_fields=8) as form:
+            files = [value for value in form.values() if isinstance(value, UploadFile)]
+            if not files:
+                raise BadRequest("the form holds no file")
+            return await files[0].read()
     except HTTPException as error:
         raise BadRequest(f"the form cannot be read: {error.detail}") from None
-    file = next((value for value in form.values() if isinstance(value, UploadFile)), None)
-    if file is None:
-        raise BadRequest("the form holds no file")
-    return await file.read()

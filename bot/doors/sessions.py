@@ -4,19 +4,24 @@ import hmac
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import Field, ValidationError
+from fastapi import APIRouter, Depends, Path, Query, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import Field, TypeAdapter
 
 from bot.app import App
 from bot.domain.base import Model
-from bot.domain.errors import NotFound, SessionOfAnotherCustomer, TextTooLong
-from bot.domain.message import MAX_PICTURES, Accepted, Address, Attachment, Entry, Message
-from bot.domain.vocabulary import CustomerId, PictureId, SessionId
-from bot.doors.errors import BODY_LIMIT, Unauthorized, read_body, why
+from bot.domain.errors import BadText, NotFound, TextTooLong
+from bot.domain.message import MAX_PICTURES, Accepted, Address, Attachment, Message
+from bot.domain.vocabulary import SessionId
+from bot.doors.bodies import CustomerName, Name, PictureName, SessionName, read_body, read_json
+from bot.doors.errors import Unauthorized
+from bot.doors.line import Line
 from bot.telemetry import MESSAGES
 
-Key = Annotated[str, Field(min_length=1, max_length=120)]
-SessionPath = Annotated[SessionId, Path(min_length=1, max_length=120, pattern=r"^[\w.:@-]+$")]
+BODY_LIMIT = 256 * 1024
+"""Bytes of a JSON body; a text is 4,000 characters at most."""
+
+LAST_SEQ = 2**31 - 1
 
 
 class NewMessage(Model):
@@ -25,18 +30,21 @@ class NewMessage(Model):
     ``customer`` is an id of the order system, and the caller vouches for it.
     """
 
-    client_id: Key
+    client_id: Name
     text: str = ""
-    attachments: Annotated[tuple[PictureId, ...], Field(max_length=MAX_PICTURES)] = ()
-    customer: CustomerId | None = None
+    attachments: Annotated[tuple[PictureName, ...], Field(max_length=MAX_PICTURES)] = ()
+    customer: CustomerName | None = None
+
+
+NEW_MESSAGE = TypeAdapter(NewMessage)
+BEARER = HTTPBearer(auto_error=False, description="One of SHOTDESK_API_KEYS")
 
 
 def routes(app: App) -> APIRouter:
-    async def with_key(request: Request) -> None:
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        known = [k.get_secret_value().encode() for k in app.settings.api_keys]
-        given = key.strip().encode()
-        if scheme.lower() != "bearer" or not any(hmac.compare_digest(k, given) for k in known):
+    async def with_key(given: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]) -> None:
+        key = given.credentials.strip().encode() if given else b""
+        known = [known.get_secret_value().encode() for known in app.settings.api_keys]
+        if not any([hmac.compare_digest(each, key) for each in known]):  # noqa: C419  # all are compared
             raise Unauthorized
 
     router = APIRouter(dependencies=[Depends(with_key)])
@@ -52,35 +60,30 @@ def routes(app: App) -> APIRouter:
             }
         },
     )
-    async def send(id: SessionPath, request: Request) -> Accepted:
+    async def send(id: Annotated[SessionName, Path()], request: Request) -> Accepted:
         """Answers once the message is kept; the reply comes into the session's log."""
-        body = await read_body(request, BODY_LIMIT, TextTooLong())
-        try:
-            new = NewMessage.model_validate_json(body)
-        except ValidationError as error:
-            raise why(error) from None
+        new = read_json(NEW_MESSAGE, await read_body(request, BODY_LIMIT, TextTooLong()))
         return await accept(app, id, new)
 
     @router.get("/v1/sessions/{id}/messages", summary="Read a session's log")
     async def log(
-        id: SessionPath,
-        after: Annotated[int, Query(ge=0)] = 0,
+        id: Annotated[SessionName, Path()],
+        after: Annotated[int, Query(ge=0, le=LAST_SEQ)] = 0,
         limit: Annotated[int, Query(ge=1, le=200)] = 100,
-    ) -> Sequence[Entry]:
+    ) -> Sequence[Line]:
         """Both sides of the conversation, by ``seq``, from the one after ``after``."""
         exists, _ = await app.store.customer_of(id)
         if not exists:
             raise NotFound("there is no such session")
-        return await app.store.log(id, after, limit)
+        return [Line.of(entry) for entry in await app.store.log(id, after, limit)]
 
     return router
 
 
 async def accept(app: App, id: SessionId, new: NewMessage) -> Accepted:
-    """Keeps a message of the web channel. Raises what ``Inbox.accept`` raises, and SessionOfAnotherCustomer."""
-    exists, owner = await app.store.customer_of(id)
-    if exists and new.customer and owner and owner != new.customer:
-        raise SessionOfAnotherCustomer
+    """Keeps a message of the web channel. Raises what ``Inbox.receive`` raises, and NotFound."""
+    if not new.text.strip() and not new.attachments:
+        raise BadText("there is nothing to answer: send a text, a picture, or both")
     message = Message(
         address=Address(channel="web", account="default", user=id),
         key=new.client_id,
@@ -88,9 +91,10 @@ async def accept(app: App, id: SessionId, new: NewMessage) -> Accepted:
         attachments=tuple(Attachment(id=picture) for picture in new.attachments),
         at=app.clock(),
     )
-    for attachment in message.attachments:
-        if not await app.media.has(attachment.id):
-            raise NotFound(f"there is no picture {attachment.id}; upload it to /v1/pictures first")
+    for picture in new.attachments:
+        if not await app.media.has(picture):
+            raise NotFound(f"there is no picture {picture}; upload it to /v1/pictures first")
+        await app.cache.expect_picture(id, picture, None)
     accepted = await app.inbox.receive(message, new.customer, id)
     MESSAGES.labels("yes" if accepted.duplicate else "no").inc()
     return accepted

@@ -3,20 +3,22 @@
 import asyncio
 import hmac
 import json
-from contextlib import suppress
+import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from bot.app import App
 from bot.domain.base import Model
-from bot.domain.errors import BadRequest, SessionOfAnotherCustomer, ShotdeskError
-from bot.domain.message import MAX_PICTURES, Entry, Sender
-from bot.domain.vocabulary import CustomerId, PictureId, SessionId
-from bot.doors.errors import TooManyRequests, why
+from bot.domain.errors import BadRequest, SessionOfAnotherCustomer, ShotdeskError, Unavailable
+from bot.domain.message import MAX_PICTURES
+from bot.domain.vocabulary import CustomerId, SessionId
+from bot.doors.bodies import CustomerName, Name, PictureName, SessionName, client_id_in, read_json
+from bot.doors.errors import TooManyRequests
+from bot.doors.line import Line
 from bot.doors.sessions import NewMessage, accept
 from bot.telemetry import SOCKETS
 
@@ -28,12 +30,19 @@ FRAME_LIMIT = 2 * 1024 * 1024
 MESSAGES = 30
 MESSAGES_PER = timedelta(seconds=10)
 
+HELLO_WITHIN = 30.0
+"""Seconds that a new socket may stay silent."""
+
 SLOW = 30.0
 """Seconds that a client may leave what it is sent unread."""
 
-BAD_SIGNATURE = 4403
+LOOKS_AGAIN = 1.0
+"""Seconds until the log is looked into again when the store did not answer."""
 
-SessionName = Annotated[SessionId, Field(min_length=1, max_length=120, pattern=r"^[\w.:@-]+$")]
+FORBIDDEN, TOO_SILENT, TOO_SLOW, TRY_LATER = 4403, 4408, 4409, 1013
+
+OURS = re.compile(r"[A-Za-z0-9_-]{22,64}")
+"""A session's name as ``app.ids`` makes it. Until something is said the client alone knows of it."""
 
 
 class Hello(Model):
@@ -42,15 +51,15 @@ class Hello(Model):
     type: Literal["hello"]
     session: SessionName | None = None
     last_seq: Annotated[int, Field(ge=0)] = 0
-    customer: Annotated[str, Field(max_length=120)] | None = None
+    customer: CustomerName | None = None
     signature: Annotated[str, Field(max_length=128)] | None = None
 
 
 class Said(Model):
     type: Literal["message"]
-    client_id: Annotated[str, Field(min_length=1, max_length=120)]
+    client_id: Name
     text: str = ""
-    attachments: Annotated[tuple[PictureId, ...], Field(max_length=MAX_PICTURES)] = ()
+    attachments: Annotated[tuple[PictureName, ...], Field(max_length=MAX_PICTURES)] = ()
 
 
 class Ack(Model):
@@ -62,16 +71,14 @@ class Typing(Model):
     type: Literal["typing"]
 
 
-Frame = Annotated[Hello | Said | Ack | Typing, Field(discriminator="type")]
+Frame = Hello | Said | Ack | Typing
+FRAME: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
 
 
 class BadSignature(ShotdeskError):
     """The customer's signature is not right."""
 
     code = "bad_signature"
-
-
-FRAME: TypeAdapter[Hello | Said | Ack | Typing] = TypeAdapter(Frame)
 
 
 def routes(app: App) -> APIRouter:
@@ -81,8 +88,10 @@ def routes(app: App) -> APIRouter:
     async def widget(socket: WebSocket) -> None:
         await socket.accept()
         SOCKETS.inc()
-        with suppress(WebSocketDisconnect):
+        try:
             await Widget(app, socket).serve()
+        except* WebSocketDisconnect:
+            pass
 
     return router
 
@@ -95,25 +104,28 @@ class Widget:
         self._session = SessionId("")
         self._customer: CustomerId | None = None
         self._shown = 0
-        self._sending = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._in_order = asyncio.Lock()
+        """``accepted`` comes before whatever the message brings about."""
 
     async def serve(self) -> None:
         """Until the socket closes. A frame that is not understood is answered, and the socket stays open."""
-        if not await self._open():
-            return
-        showing = asyncio.create_task(self._show())
         try:
-            await self._listen()
-        finally:
-            showing.cancel()
-            with suppress(asyncio.CancelledError, WebSocketDisconnect):
-                await showing
+            async with asyncio.timeout(HELLO_WITHIN):
+                hello = await self._hello()
+        except TimeoutError:
+            await self._close(TOO_SILENT)
+            return
+        if await self._greet(hello):
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._listen())
+                both.create_task(self._show())
 
-    async def _open(self) -> bool:
+    async def _hello(self) -> Hello:
         while True:
             frame = await self._receive()
             if isinstance(frame, Hello):
-                return await self._greet(frame)
+                return frame
             if frame:
                 await self._refuse(BadRequest("the first frame is a hello"))
 
@@ -123,7 +135,7 @@ class Widget:
             self._session, last = await self._session_of(hello)
         except ShotdeskError as error:
             await self._refuse(error)
-            await self._socket.close(BAD_SIGNATURE)
+            await self._close(TRY_LATER if isinstance(error, Unavailable) else FORBIDDEN)
             return False
         self._shown = min(hello.last_seq, last)
         await self._send(type="hello", session=self._session, last_seq=last)
@@ -136,46 +148,52 @@ class Widget:
         secret = self._app.settings.widget_secret
         if secret is None:
             raise BadSignature("this shop has set no SHOTDESK_WIDGET_SECRET, so no customer can be signed in")
-        if not hmac.compare_digest(sign(hello.customer, secret.get_secret_value()), hello.signature or ""):
+        right = sign(hello.customer, secret.get_secret_value())
+        if not hmac.compare_digest(right.encode(), (hello.signature or "").lower().encode()):
             raise BadSignature
-        return CustomerId(hello.customer)
+        return hello.customer
 
     async def _session_of(self, hello: Hello) -> tuple[SessionId, int]:
         """The session named, with its last seq; a new one, under a name that nobody can guess, if there is none."""
         if hello.session:
             exists, owner = await self._app.store.customer_of(hello.session)
-            if exists and owner and owner != self._customer:
+            if owner and owner != self._customer:
                 raise SessionOfAnotherCustomer
-            if exists:
+            if exists or OURS.fullmatch(hello.session):
                 return hello.session, await self._app.store.last_seq(hello.session)
         return SessionId(self._app.ids()), 0
 
+    async def _check_visitor(self) -> None:
+        """A session that has become a customer's is no longer a visitor's. Raises SessionOfAnotherCustomer."""
+        if self._customer is None:
+            _, owner = await self._app.store.customer_of(self._session)
+            if owner:
+                raise SessionOfAnotherCustomer
+
     async def _listen(self) -> None:
-        try:
-            while True:
-                frame = await self._receive()
-                if isinstance(frame, Said):
-                    await self._accept(frame)
-                elif isinstance(frame, Hello):
-                    await self._refuse(BadRequest("this socket has said hello before"))
-        except WebSocketDisconnect:
-            return
+        while True:
+            frame = await self._receive()
+            if isinstance(frame, Said):
+                await self._accept(frame)
+            elif isinstance(frame, Hello):
+                await self._refuse(BadRequest("this socket has said hello before"))
 
     async def _accept(self, said: Said) -> None:
         try:
             if not await self._app.cache.allow(f"say:{self._session}", MESSAGES, MESSAGES_PER):
                 raise TooManyRequests
+            await self._check_visitor()
             new = NewMessage(
                 client_id=said.client_id,
                 text=said.text,
                 attachments=said.attachments,
                 customer=self._customer,
             )
-            accepted = await accept(self._app, self._session, new)
+            async with self._in_order:
+                accepted = await accept(self._app, self._session, new)
+                await self._send(type="accepted", client_id=said.client_id, seq=accepted.seq)
         except ShotdeskError as error:
-            await self._refuse(error, client_id=said.client_id)
-            return
-        await self._send(type="accepted", client_id=said.client_id, seq=accepted.seq)
+            await self._refuse(error, said.client_id)
 
     async def _show(self) -> None:
         """What happens in the session, with the log from where the customer left off, while the socket lives."""
@@ -186,20 +204,41 @@ class Widget:
                 await self._send(type="status", status=news.kind)
 
     async def _catch_up(self) -> None:
+        """Shows what the log has more, as soon as the store answers."""
+        while True:
+            try:
+                await self._check_visitor()
+                async with self._in_order:
+                    await self._show_log()
+                return
+            except SessionOfAnotherCustomer as error:
+                await self._refuse(error)
+                await self._close(FORBIDDEN)
+                raise WebSocketDisconnect(FORBIDDEN) from None
+            except Unavailable as error:
+                log.warning("widget.store_unavailable", session=self._session, error=error.code)
+                await asyncio.sleep(LOOKS_AGAIN)
+
+    async def _show_log(self) -> None:
         while entries := await self._app.store.log(self._session, self._shown):
             for entry in entries:
-                await self._send(type="message", **_frame(entry))
+                line = Line.of(entry).model_dump(mode="json", by_alias=True)
+                await self._send(type="message", **line)
                 self._shown = entry.seq
 
-    async def _receive(self) -> Hello | Said | Ack | Typing | None:
+    async def _receive(self) -> Frame | None:
         """The next frame; None, and an answer, for one that cannot be read. Raises WebSocketDisconnect."""
         message = await self._socket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1000))
+        text = message.get("text")
+        if text is None:
+            await self._refuse(BadRequest("frames are JSON text; pictures go to /v1/pictures"))
+            return None
         try:
-            return FRAME.validate_json(message.get("text") or message.get("bytes") or b"")
-        except ValidationError as error:
-            await self._refuse(why(error))
+            return read_json(FRAME, text)
+        except ShotdeskError as error:
+            await self._refuse(error, client_id_in(text))
             return None
 
     async def _refuse(self, error: ShotdeskError, client_id: str | None = None) -> None:
@@ -208,26 +247,21 @@ class Widget:
 
     async def _send(self, **frame: Any) -> None:
         """One frame. A client that does not read for SLOW seconds is cut off: the log keeps what it missed."""
-        async with self._sending:
+        async with self._writing:
             try:
                 async with asyncio.timeout(SLOW):
                     await self._socket.send_text(json.dumps(frame, ensure_ascii=False))
-            except (TimeoutError, RuntimeError):
-                raise WebSocketDisconnect(1011) from None
+            except (TimeoutError, RuntimeError):  # Starlette's, where the socket is closed
+                raise WebSocketDisconnect(TOO_SLOW) from None
+
+    async def _close(self, code: int) -> None:
+        try:
+            async with asyncio.timeout(SLOW):
+                await self._socket.close(code)
+        except (TimeoutError, RuntimeError):
+            raise WebSocketDisconnect(code) from None
 
 
 def sign(customer: str, secret: str) -> str:
     """The widget's signature of a customer id: HMAC-SHA256, in hex."""
     return hmac.new(secret.encode(), customer.encode(), "sha256").hexdigest()
-
-
-def _frame(entry: Entry) -> dict[str, Any]:
-    return {
-        "seq": entry.seq,
-        "from": entry.sender.value,
-        "text": entry.text,
-        "attachments": [a.id for a in entry.attachments],
-        "quick_replies": list(entry.quick_replies),
-        "at": entry.at.isoformat(),
-        "client_id": entry.key if entry.sender is Sender.CUSTOMER else None,
-    }

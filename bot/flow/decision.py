@@ -41,7 +41,7 @@ NOT_OFFERED: frozenset[IntentName] = frozenset(
 
 
 STANDS_ALONE: frozenset[IntentName] = NOT_OFFERED - {"out_of_scope"} | {"talk_to_human"}
-"""What can be answered whatever the picture shows."""
+"""What can be answered whatever picture and records say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,14 @@ class Decision:
         meant: Meant,
         seen: Seen,
         evidence: tuple[Evidence, ...],
-        records: Records,
+        records: Records | None,
         session: Session,
         now: datetime,
     ) -> Decided:
+        """``records``: None while the order system is down."""
+        if records is None and meant.match.intent not in STANDS_ALONE:
+            return self.failed(meant.language)
+        records = records or Records()
         match meant.settled:
             case Confirmed(proposal):
                 return await self._confirm(proposal, meant, records, session, now)
@@ -101,10 +105,8 @@ class Decision:
             return Decided(self._wording.say(SHARED, "waiting", {}, meant.language))
         return Decided(None)
 
-    def failed(self, owner: Owner, language: Language) -> Decided:
+    def failed(self, language: Language) -> Decided:
         """When a part that is needed has failed, the customer hears the truth and gets a person."""
-        if owner is not Owner.BOT:
-            return Decided(None)
         reply = self._wording.say(SHARED, "trouble", {}, language)
         return Decided(reply, handoff=Handoff(reason="failure"))
 

@@ -117,12 +117,13 @@ class CacheContract:
 
     async def test_uploads_are_known(self, cache: SessionCache, other: SessionCache) -> None:
         assert not await cache.expects_picture(ONE)
-        await cache.expect_picture(ONE, PictureId("p1"))
-        await cache.expect_picture(ONE, PictureId("p2"))
-        await cache.expect_picture(ONE, PictureId("p1"), arrived=True)
+        await cache.expect_picture(ONE, PictureId("p1"), timedelta(seconds=30))
+        await cache.expect_picture(ONE, PictureId("p2"), timedelta(seconds=30))
+        await cache.expect_picture(ONE, PictureId("p1"), None)
         assert await other.expects_picture(ONE)
         assert not await other.expects_picture(TWO)
-        await cache.expect_picture(ONE, PictureId("p2"), arrived=True)
+        await cache.expect_picture(ONE, PictureId("p2"), timedelta(milliseconds=1))
+        await asyncio.sleep(0.01)
         assert not await other.expects_picture(ONE)
 
     async def test_uses_are_limited(self, cache: SessionCache, other: SessionCache) -> None:
@@ -165,7 +166,7 @@ class OutageContract:
         await cache.remember(ONE, 7, DIALOGUE)
         await cache.wake(ONE)
         await cache.announce(ONE, Live("entry", 1))
-        await cache.expect_picture(ONE, PictureId("p1"))
+        await cache.expect_picture(ONE, PictureId("p1"), timedelta(seconds=30))
         assert not await cache.expects_picture(ONE)
         assert await cache.allow("anything", 0, timedelta(hours=1))
         with pytest.raises(Unavailable):

@@ -13,9 +13,12 @@ from bot.domain.session import Action, Draft, Effect, Evidence, Exchange, Handof
 from bot.domain.vocabulary import ActionId, CustomerId, PictureId, SessionId
 
 LEASE = timedelta(seconds=30)
-SHORT = timedelta(milliseconds=100)
+NONE = timedelta(0)
+"""A lease, or a delay, that is over as soon as it begins."""
+
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REFUND = Action(name="request_refund", target="CH-1", status="pending", amount="88.00", unit="CNY")
+DONE = REFUND.model_copy(update={"status": "done"})
 
 
 def address(user: str = "user-1") -> Address:
@@ -179,9 +182,10 @@ class StoreContract:
         self, store: Store, other: Store, session: SessionId
     ) -> None:
         await store.accept(session, message("k1"))
-        late = await claim(store, session, SHORT)
+        held = await claim(store, session)
         assert await store.unanswered(9) == []
-        await asyncio.sleep(0.15)
+        await store.release(held.ticket)
+        late = await claim(store, session, NONE)
         assert await store.unanswered(9) == [session]
         taken = await claim(other, session)
         with pytest.raises(Fenced):
@@ -193,9 +197,8 @@ class StoreContract:
 
     async def test_a_lease_can_be_renewed(self, store: Store, other: Store, session: SessionId) -> None:
         await store.accept(session, message("k1"))
-        claimed = await claim(store, session, SHORT)
+        claimed = await claim(store, session, NONE)
         assert await store.renew(claimed.ticket, LEASE)
-        await asyncio.sleep(0.15)
         assert await other.claim(session, "w", LEASE) is None
 
     async def test_a_used_ticket_renews_nothing(self, store: Store, session: SessionId) -> None:
@@ -210,6 +213,7 @@ class StoreContract:
         await store.accept(session, message("k1"))
         claimed = await claim(store, session)
         await store.release(claimed.ticket)
+        assert not await store.renew(claimed.ticket, LEASE)
         assert await store.unanswered(9) == [session]
         await claim(store, session)
         await store.release(claimed.ticket)
@@ -235,7 +239,7 @@ class StoreContract:
         wanted = draft(claimed, evidence=(shown,))
         version = await store.commit(claimed.ticket, wanted)
         assert version > claimed.version
-        assert await store.version(session) == version
+        assert await store.last_seq(session) == 2
         asked, said = await store.log(session, after=0)
         assert (asked.seq, asked.sender, asked.turn) == (1, Sender.CUSTOMER, 1)
         assert (said.seq, said.sender, said.turn, said.text) == (2, Sender.BOT, 1, "好的")
@@ -355,44 +359,60 @@ class StoreContract:
         (claimed,) = (one for one in claims if one is not None)
         assert claimed.effect.proposal.action == REFUND
         assert await store.due_effects(9) == []
-        before = await store.version(session)
-        done = REFUND.model_copy(update={"status": "done"})
-        await store.settle_effect(claimed, done, Reply(text="已退款", quick_replies=("谢谢",)))
-        await store.settle_effect(claimed, done, Reply(text="已退款", quick_replies=("谢谢",)))
+        await store.settle_effect(claimed, DONE, Reply(text="已退款", quick_replies=("谢谢",)))
+        await store.settle_effect(claimed, DONE, Reply(text="已退款", quick_replies=("谢谢",)))
         assert await store.due_effects(9) == []
         assert await store.claim_effect(id, LEASE) is None
         assert await texts(store, session) == ["是的", "已退款"]
-        assert await store.version(session) > before
         turn = await store.turn_of(session, 1)
         assert turn is not None
-        assert (turn.reply, turn.quick_replies, turn.actions) == ("已退款", ("谢谢",), (done,))
+        assert (turn.reply, turn.quick_replies, turn.actions) == ("已退款", ("谢谢",), (DONE,))
         (exchange,) = await store.exchanges(session, NOW - timedelta(days=400), 9)
         assert exchange.reply == "已退款"
 
+    async def test_a_result_makes_the_remembered_dialogue_stale(
+        self, store: Store, session: SessionId
+    ) -> None:
+        id = await confirm_refund(store, session)
+        await store.accept(session, message("k2"))
+        before = await claim(store, session)
+        await store.settle_effect(await claim_effect(store, id), DONE, Reply(text="已退款"))
+        after = await store.reclaim(before.ticket, LEASE)
+        assert after is not None
+        assert after.version > before.version
+
+    async def test_a_failure_hands_off_whatever_is_under_way(self, store: Store, session: SessionId) -> None:
+        id = await confirm_refund(store, session)
+        await store.accept(session, message("k2"))
+        under_way = await claim(store, session)
+        failed, why = REFUND.model_copy(update={"status": "failed"}), Handoff(reason="failure")
+        await store.settle_effect(await claim_effect(store, id), failed, Reply(text="请稍候"), handoff=why)
+        with pytest.raises(Fenced):
+            await store.commit(under_way.ticket, draft(under_way))
+        waiting = await claim(store, session)
+        assert (waiting.owner, waiting.handoff) == (Owner.WAITING, why)
+
     async def test_an_effect_survives_a_crash(self, store: Store, other: Store, session: SessionId) -> None:
         id = await confirm_refund(store, session)
-        crashed = await claim_effect(store, id, SHORT)
-        assert await other.claim_effect(id, LEASE) is None
-        await asyncio.sleep(0.15)
+        crashed = await claim_effect(store, id, NONE)
         assert await other.due_effects(9) == [id]
         taken = await claim_effect(other, id)
         assert (crashed.effect.tries, taken.effect.tries) == (0, 1)
-        done = REFUND.model_copy(update={"status": "done"})
         with pytest.raises(Fenced):
-            await store.settle_effect(crashed, done, Reply(text="已退款"))
-        await other.settle_effect(taken, done, Reply(text="已退款"))
+            await store.settle_effect(crashed, DONE, Reply(text="已退款"))
+        await other.settle_effect(taken, DONE, Reply(text="已退款"))
         assert await texts(store, session) == ["是的", "已退款"]
 
     async def test_an_effect_can_be_put_off(self, store: Store, session: SessionId) -> None:
         id = await confirm_refund(store, session)
         claimed = await claim_effect(store, id)
         for _ in range(2):  # the second as if the first one's answer had got lost
-            await store.settle_effect(claimed, REFUND, Reply(text="处理中"), again_in=SHORT)
+            await store.settle_effect(claimed, REFUND, Reply(text="处理中"), again_in=LEASE)
         assert await store.due_effects(9) == []
         assert await store.claim_effect(id, LEASE) is None
-        await asyncio.sleep(0.15)
+        await store.settle_effect(claimed, REFUND, None, again_in=NONE)
         again = await claim_effect(store, id)
-        await store.settle_effect(again, REFUND.model_copy(update={"status": "done"}), Reply(text="已退款"))
+        await store.settle_effect(again, DONE, Reply(text="已退款"))
         assert await texts(store, session) == ["是的", "处理中", "已退款"]
 
     async def test_a_result_is_kept_but_not_said_under_a_person(
@@ -400,12 +420,11 @@ class StoreContract:
     ) -> None:
         claimed = await claim_effect(store, await confirm_refund(store, session))
         await store.take_over(session, "小王")
-        done = REFUND.model_copy(update={"status": "done"})
-        await store.settle_effect(claimed, done, Reply(text="已退款"))
+        await store.settle_effect(claimed, DONE, Reply(text="已退款"))
         assert await texts(store, session) == ["是的"]
         turn = await store.turn_of(session, 1)
         assert turn is not None
-        assert (turn.reply, turn.actions) == (None, (done,))
+        assert (turn.reply, turn.actions) == (None, (DONE,))
 
     async def test_what_a_turn_shows_of_an_action_stays_masked(
         self, store: Store, session: SessionId
@@ -444,8 +463,7 @@ class StoreContract:
         self, store: Store, other: Store, session: SessionId
     ) -> None:
         await talk(store, session, "k1")
-        late = await next_reply(store, session, SHORT)
-        await asyncio.sleep(0.15)
+        late = await next_reply(store, session, NONE)
         again = await next_reply(other, session)
         assert (again.key, again.entry) == (late.key, late.entry)
         assert (late.tries, again.tries) == (0, 1)
@@ -457,10 +475,11 @@ class StoreContract:
     async def test_a_reply_that_failed_holds_up_the_next(self, store: Store, session: SessionId) -> None:
         await talk(store, session, "k1", "一")
         await talk(store, session, "k2", "二")
-        await store.settle_reply(await next_reply(store, session), again_in=SHORT)
+        failed = await next_reply(store, session)
+        await store.settle_reply(failed, again_in=LEASE)
         assert await store.undelivered(9) == []
         assert await store.claim_reply(session, LEASE) is None
-        await asyncio.sleep(0.15)
+        await store.settle_reply(failed, again_in=NONE)
         assert await store.undelivered(9) == [session]
         again = await next_reply(store, session)
         assert (again.entry.text, again.tries) == ("一", 1)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money
@@ -30,7 +31,8 @@ class Locale:
 class Claim:
     """A fact in the making. ``score`` weighs it against other claims of its name; 1 is a clear label."""
 
-    name: FactName
+    name: str
+    """A FactName, or a name with a leading underscore that the word lists keep for themselves."""
     value: str
     line: Line
     score: float
@@ -39,7 +41,7 @@ class Claim:
 
     def fact(self) -> Fact:
         return Fact(
-            name=self.name,
+            name=cast(FactName, self.name),
             value=self.value,
             unit=self.unit,
             text=self.line.text,
@@ -59,6 +61,13 @@ def overlaps(a: Box, b: Box) -> bool:
     return width * height > 0.5 * smaller
 
 
+def _covers(taken: Box, box: Box) -> bool:
+    width = min(taken[2], box[2]) - max(taken[0], box[0])
+    height = min(taken[3], box[3]) - max(taken[1], box[1])
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return width > 0 and height > 0 and width * height > 0.35 * area
+
+
 class Taken:
     """Places in the picture that are spoken for."""
 
@@ -69,6 +78,10 @@ class Taken:
         self._boxes.extend(line.box for line in lines)
 
     def __contains__(self, line: Line) -> bool:
+        return any(_covers(box, line.box) for box in self._boxes)
+
+    def touch(self, line: Line) -> bool:
+        """Whether a part of the line is spoken for."""
         return any(overlaps(line.box, box) for box in self._boxes)
 
 
@@ -76,7 +89,7 @@ def distinct(claims: Iterable[Claim]) -> list[Claim]:
     """Each name and value once in its group, with the strongest claim to it."""
     best: dict[tuple[object, ...], Claim] = {}
     for claim in claims:
-        key = (claim.name, claim.value, claim.group)
+        key: tuple[object, ...] = (claim.name, "".join(claim.value.lower().split()), claim.group)
         if claim.name in ("item_price", "discount"):
             key = (*key, claim.line.top)
         if key not in best or claim.score > best[key].score:

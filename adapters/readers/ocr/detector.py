@@ -66,9 +66,7 @@ class Detector:
                 quad[:, 1] += top
                 if not _is_known(quad, found):
                     found.append(quad)
-        for quad in found:
-            quad += np.float32([window.x, window.y])
-        return found
+        return [quad + np.array([window.x, window.y], np.float32) for quad in found]
 
     def _find_in_tile(self, tile: Image) -> list[Quad]:
         height, width = tile.shape[:2]
@@ -78,9 +76,9 @@ class Detector:
         shrinking = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         resized = cv2.resize(tile, (columns, rows), interpolation=shrinking)
         batch = cv2.dnn.blobFromImage(resized, 1 / 127.5, (columns, rows), (127.5, 127.5, 127.5))
-        probability = self._network(batch)[0, 0]
-        back = np.float32([width / columns, height / rows])
-        edge = np.float32([width, height])
+        probability = self._network(np.asarray(batch, np.float32))[0, 0]
+        back = np.array([width / columns, height / rows], np.float32)
+        edge = np.array([width, height], np.float32)
         return [np.clip(quad * back, 0, edge).astype(np.float32) for quad in _quads(probability)]
 
 
@@ -115,22 +113,28 @@ def _quads(probability: Tensor) -> Iterator[Quad]:
     contours, _ = cv2.findContours(ink, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     for contour in contours:
         (x, y), (a, b), angle = cv2.minAreaRect(contour)
-        if min(a, b) < 3 or _mean_inside(probability, contour, ((x, y), (a, b), angle)) < SURE:
+        if (
+            min(a, b) < 3
+            or _mean_inside(probability, np.asarray(contour, np.int32), ((x, y), (a, b), angle)) < SURE
+        ):
             continue
         grow = a * b * UNCLIP / (a + b)
-        yield _ordered(cv2.boxPoints(((x, y), (a + grow, b + grow), angle)))
+        yield _ordered(np.asarray(cv2.boxPoints(((x, y), (a + grow, b + grow), angle)), np.float32))
 
 
 def _mean_inside(
-    probability: Tensor, contour: object, rectangle: tuple[tuple[float, float], tuple[float, float], float]
+    probability: Tensor,
+    contour: npt.NDArray[np.int32],
+    rectangle: tuple[tuple[float, float], tuple[float, float], float],
 ) -> float:
     left, top, width, height = cv2.boundingRect(contour)
     mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [np.int32(cv2.boxPoints(rectangle) - np.float32([left, top]))], 1)
+    corners = np.asarray(cv2.boxPoints(rectangle)) - np.array([left, top])
+    cv2.fillPoly(mask, [corners.astype(np.int32)], 1)
     return float(cv2.mean(probability[top : top + height, left : left + width], mask)[0])
 
 
 def _ordered(points: Quad) -> Quad:
     by_x = points[np.argsort(points[:, 0])]
     left, right = by_x[:2][np.argsort(by_x[:2, 1])], by_x[2:][np.argsort(by_x[2:, 1])]
-    return np.float32([left[0], right[0], right[1], left[1]])
+    return np.array([left[0], right[0], right[1], left[1]], np.float32)

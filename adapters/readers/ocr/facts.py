@@ -1,6 +1,5 @@
-"""From lines to facts: labels first, then sentences, then what stands without a label; the best of each wins."""
+"""From lines to facts: labels, then sentences, then what stands without a label; the best of each wins."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -10,10 +9,18 @@ from adapters.readers.ocr.detector import Image
 from adapters.readers.ocr.items import is_name, item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
+from adapters.readers.ocr.lexicon import regex
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.lists import Entry, charge_entries, message_cards, order_cards, repeated_cards, subscription_cards
-from adapters.readers.ocr.renewal import renewal_claims
+from adapters.readers.ocr.lists import (
+    Entry,
+    charge_entries,
+    message_cards,
+    order_cards,
+    repeated_cards,
+    subscription_cards,
+)
 from adapters.readers.ocr.people import personal_claims
+from adapters.readers.ocr.renewal import renewal_claims
 from adapters.readers.ocr.sentences import sentence_claims
 from adapters.readers.ocr.simple_pages import (
     coupon_cards,
@@ -25,25 +32,72 @@ from adapters.readers.ocr.simple_pages import (
 from adapters.readers.ocr.statuses import status_claims, status_in
 from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims
 from bot.domain.reading import Fact
-from bot.domain.vocabulary import PERSONAL_FACTS, FactName, Page
+from bot.domain.vocabulary import PERSONAL_FACTS, TIME_FACTS, FactName, Page
 
 _COMMON: frozenset[FactName] = frozenset(
-    {"amount", "discount", "order_no", "transaction_no", "charged_at", "merchant", "product", "payment_method"}
+    {
+        "amount",
+        "discount",
+        "order_no",
+        "transaction_no",
+        "charged_at",
+        "merchant",
+        "product",
+        "payment_method",
+    }
 )
 FACTS_OF_PAGE: dict[Page, frozenset[FactName]] = {
     "charge_notice": _COMMON
-    | {"plan", "payment_status", "next_charge_at", "auto_renewal", "refund_amount", "refunded_at", "ordered_at", "item_price"},
+    | {
+        "plan",
+        "payment_status",
+        "next_charge_at",
+        "auto_renewal",
+        "refund_amount",
+        "refunded_at",
+        "ordered_at",
+        "item_price",
+    },
     "subscription": _COMMON | {"plan", "next_charge_at", "auto_renewal", "item_price"},
     "order_detail": _COMMON
-    | {"ordered_at", "expected_at", "order_status", "item_price", "tracking_no", "carrier", "refund_amount", "shipment_status", "plan"},
+    | {
+        "ordered_at",
+        "expected_at",
+        "order_status",
+        "item_price",
+        "tracking_no",
+        "carrier",
+        "refund_amount",
+        "shipment_status",
+        "plan",
+    },
     "order_list": _COMMON
     | {"ordered_at", "expected_at", "order_status", "item_price", "refund_amount", "tracking_no", "carrier"},
     "payment_result": _COMMON
     | {"payment_status", "error_code", "error_message", "plan", "ordered_at", "expected_at", "item_price"},
     "refund": _COMMON
-    | {"refund_amount", "refunded_at", "expected_at", "refund_status", "ordered_at", "item_price", "tracking_no", "carrier", "plan"},
+    | {
+        "refund_amount",
+        "refunded_at",
+        "expected_at",
+        "refund_status",
+        "ordered_at",
+        "item_price",
+        "tracking_no",
+        "carrier",
+        "plan",
+    },
     "logistics": frozenset(
-        {"order_no", "tracking_no", "carrier", "shipment_status", "expected_at", "merchant", "product", "ordered_at"}
+        {
+            "order_no",
+            "tracking_no",
+            "carrier",
+            "shipment_status",
+            "expected_at",
+            "merchant",
+            "product",
+            "ordered_at",
+        }
     ),
     "coupon": frozenset({"discount", "coupon_status", "merchant", "error_message"}),
     "product": frozenset({"product", "item_price", "merchant", "discount"}),
@@ -51,7 +105,7 @@ FACTS_OF_PAGE: dict[Page, frozenset[FactName]] = {
     "chat": frozenset({"order_no", "tracking_no"}),
     "error": frozenset({"error_code", "error_message"}),
     "other": frozenset(),
-}  # fmt: skip
+}
 # Of these a page has one; of the others it may have several.
 _SINGLE: frozenset[FactName] = frozenset(
     {"amount", "refund_amount", "charged_at", "ordered_at", "refunded_at", "next_charge_at", "expected_at",
@@ -82,7 +136,7 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
         cards = subscription_cards(sheet)
     elif page == "charge_notice":
         cards = repeated_cards(sheet) or message_cards(sheet, locale)
-        entries = [] if cards else charge_entries(sheet, locale)
+        entries = [] if cards or _adds_up(sheet) else charge_entries(sheet, locale)
         if len(entries) >= 3 or (len(entries) == 2 and not sheet.labels):
             return [
                 replace(claim, group=number)
@@ -96,22 +150,31 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
     ]
 
 
+def _adds_up(sheet: Sheet) -> bool:
+    """A bill of one purchase, with a subtotal or a fee, is no list of charges."""
+    return any(meaning.name in ("_subtotal", "_fee") for meaning in sheet.labels.values())
+
+
 def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
     cards = coupon_cards(sheet)
     claims: list[Claim] = []
     for number, card in enumerate(cards):
         found = [*status_claims(card, "coupon"), *coupon_claims(card, locale)]
         claims += [replace(claim, group=number) for claim in _choose(found, "coupon")]
-    claims += [c for c in error_claims(sheet) if c.name == "error_message" and len(c.value) > 7]
+    claims += [
+        c
+        for c in error_claims(sheet)
+        if c.name == "error_message" and len(c.value) > 7 and not c.value.endswith(")")
+    ]
     return _choose(claims, "coupon") if not cards else claims
 
 
 def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
     taken = Taken()
     claims = list(labelled_claims(sheet, page, locale, taken))
-    claims += personal_claims(sheet, page, claims, taken)
     if page in _SIMPLE:
-        return _choose([*claims, *_SIMPLE[page](sheet, locale)], page)
+        claims += [*_SIMPLE[page](sheet, locale), *personal_claims(sheet, page, claims, taken)]
+        return _choose(claims, page)
     if page == "payment_result":
         claims += list(explained_failure(sheet)) if _says_failure(claims, sheet, page) else []
     claims += list(status_claims(sheet, page))
@@ -120,10 +183,12 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     claims += list(unlabelled_claims(sheet, page, locale, taken))
     if page in ("order_detail", "order_list", "receipt", "refund", "payment_result"):
         for claim in claims:
-            taken.add(claim.line)
-        claims += list(item_claims(sheet, locale, taken))
+            if claim.score >= 0.55:
+                taken.add(claim.line)
+        claims += list(item_claims(sheet, page, locale, taken))
     if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
         claims += list(title_claims(sheet, taken))
+    claims += personal_claims(sheet, page, claims, taken)
     return _choose(claims, page)
 
 
@@ -144,7 +209,13 @@ def _choose(claims: list[Claim], page: Page) -> list[Claim]:
     chosen: list[Claim] = []
     for name in {claim.name for claim in claims}:
         rivals = [claim for claim in distinct(claims) if claim.name == name and claim.score >= _LEAST]
-        rivals.sort(key=lambda claim: -claim.score)
+        rivals.sort(
+            key=lambda claim: (
+                (-round(claim.score, 1), -len(claim.value), -claim.score)
+                if name in TIME_FACTS
+                else (-claim.score, 0, 0.0)
+            )
+        )
         if name in _SINGLE:
             chosen += rivals[:1]
         elif rivals:
@@ -161,7 +232,8 @@ def _without_sums(claims: list[Claim]) -> list[Claim]:
         for claim in discounts
         if len(discounts) > 1
         and (
-            abs(sum(Decimal(c.value) for c in discounts if c is not claim) - Decimal(claim.value)) < Decimal("0.01")
+            abs(sum(Decimal(c.value) for c in discounts if c is not claim) - Decimal(claim.value))
+            < Decimal("0.01")
             or claim.score < max(c.score for c in discounts) - 0.2
         )
     ]
@@ -169,7 +241,7 @@ def _without_sums(claims: list[Claim]) -> list[Claim]:
 
 
 def _without_shadows(claims: list[Claim]) -> list[Claim]:
-    """One place in the picture says one thing: the stronger claim to it stays (two statuses may share a word)."""
+    """One place in the picture says one thing: the stronger claim to it stays. Statuses may share a word."""
     kept: list[Claim] = []
     for claim in sorted(claims, key=lambda claim: -claim.score):
         rivals = [k for k in kept if overlaps(k.line.box, claim.line.box) and k.line.text == claim.line.text]
@@ -181,9 +253,11 @@ def _without_shadows(claims: list[Claim]) -> list[Claim]:
 def _entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Iterator[Claim]:
     text = " ".join(line.key for line in entry.lines)
     signed = sum(1 for e in entries if e.money.sign == "-") * 2 >= len(entries)
-    refund = "退款" in text and entry.money.sign != "-" or "refund" in text
+    refund = ("退款" in text and entry.money.sign != "-") or "refund" in text
     incoming = entry.money.sign == "+" if signed else entry.money.sign == "-"
     price = entry.price.part(entry.money.start, entry.money.end)
+    if incoming and signed and not refund:
+        return  # money that came in is no charge and nothing given back
     if incoming or refund:
         if refund or not signed:
             yield Claim("refund_amount", entry.money.value, price, 0.85, locale.unit(entry.money))
@@ -222,11 +296,8 @@ def _entry_name(entry: Entry, locale: Locale) -> Iterator[Claim]:
         yield from _named_in(best)
 
 
-_KIND = re.compile(
-    r"^(?:退款|消费|付款|支付|扣款|自动扣款|自动续费|扫码付款|二维码付款|快捷支付|网上支付|refund|purchase|payment|pos|debit)\s*[-—–:：]\s*",
-    re.IGNORECASE,
-)
-_TRANSFER = re.compile(r"^(?:转账|轉賬|轉帳|transfer)\s*[-—–:：]?\s*(?:转给|转账给|轉給|给|to|来自|from)\s*", re.IGNORECASE)
+_KIND = regex("facts.kind")
+_TRANSFER = regex("facts.transfer")
 
 
 def _named_in(line: Line) -> Iterator[Claim]:

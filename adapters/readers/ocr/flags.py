@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from adapters.readers.ocr.detector import Image
-from adapters.readers.ocr.lexicon import load
 from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.lexicon import load
 from adapters.readers.ocr.lines import Line
 from bot.domain.vocabulary import Flag
 
@@ -20,7 +20,7 @@ _FAINT = 45
 def find_flags(image: Image, lines: Sequence[Line], found: int) -> tuple[Flag, ...]:
     """``found`` is the number of lines that the detector saw, legible or not."""
     flags: list[Flag] = []
-    if is_blurred(image, lines):
+    if is_blurred(image, lines, found):
         flags.append("blurred")
     if is_dark(image, lines):
         flags.append("dark")
@@ -33,8 +33,8 @@ def find_flags(image: Image, lines: Sequence[Line], found: int) -> tuple[Flag, .
     return tuple(flags)
 
 
-def is_blurred(image: Image, lines: Sequence[Line]) -> bool:
-    """Letters without sharp edges: the steepest step between neighbours, as a share of the letters' contrast."""
+def is_blurred(image: Image, lines: Sequence[Line], found: int) -> bool:
+    """Letters without sharp edges: how steep their steepest steps are, as a share of their contrast."""
     steps = []
     for line in sorted(lines, key=lambda line: -len(line.text))[:24]:
         grey = cv2.cvtColor(image[line.top : line.bottom, line.left : line.right], cv2.COLOR_BGR2GRAY)
@@ -47,7 +47,17 @@ def is_blurred(image: Image, lines: Sequence[Line]) -> bool:
         scale = max(1.0, grey.shape[0] / 24)
         across = np.abs(np.diff(grey.astype(np.float32), axis=1))
         steps.append(float(np.percentile(across, 97)) * scale / (high - low))
-    return len(steps) >= 3 and float(np.median(steps)) < _SHARP_EDGE
+    if len(steps) >= 3:
+        return float(np.median(steps)) < _SHARP_EDGE
+    return found >= 2 and not _has_an_edge(image)
+
+
+def _has_an_edge(image: Image) -> bool:
+    """Whether anything at all is sharp, where text was seen but could not be read."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    low, high = np.percentile(grey[::4, ::4], (1, 99))
+    steepest = float(np.percentile(np.abs(np.diff(grey, axis=1))[::2], 99.99))
+    return bool(steepest > 0.3 * max(24.0, float(high - low)))
 
 
 def is_dark(image: Image, lines: Sequence[Line]) -> bool:

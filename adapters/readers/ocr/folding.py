@@ -32,3 +32,8 @@ def _simplify_character(character: str) -> str:
 def simplified(text: str) -> str:
     """As ``fold``, but capitals stay: names begin with them."""
     return "".join(map(_simplify_character, text))
+
+
+def is_traditional(text: str) -> bool:
+    """Whether a text is in traditional characters: a few that simplified Chinese does not have."""
+    return sum(_simplify_character(character) != character for character in text if character > "\u4e00") >= 3

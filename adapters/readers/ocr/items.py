@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label, label_at_end, label_at_start
+from adapters.readers.ocr.lexicon import is_furniture, label, label_at_end, label_at_start, regex
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import status_in
+from bot.domain.vocabulary import Page
 
-_SPEC = re.compile(
-    r"^(?:规格|颜色|尺码|尺寸|款式|型号|已选|默认|口味|份量|size|color|colour|style|qty|quantity|数量|sold by|condition|options?|[x×✕]\s?\d+$|\d+\s?(?:件|份|个)$|七天|7天|包邮|退货|极速|正品|支持|不支持)"
-)
+_SPEC = regex("items.spec")
+PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
 _LETTER = re.compile(r"[a-z\u4e00-\u9fff]")
 
@@ -27,12 +27,15 @@ class Priced:
     money: Money
 
 
-def item_claims(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
+def item_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
     """A product and an item_price for each item."""
     items = find_items(sheet, taken)
     yield from _shop_above(sheet, items, taken)
     for item in items:
         taken.add(item.title, item.price)
+        if page == "receipt" and PLAN_WORDS.search(item.title.key):
+            yield Claim("plan", item.title.text.strip(), item.title, 0.8)
+            continue
         yield Claim("product", item.title.text.strip(), item.title, 0.8)
         price = item.price.part(item.money.start, item.money.end)
         yield Claim("item_price", item.money.value, price, 0.8, locale.unit(item.money))
@@ -66,14 +69,17 @@ def find_items(sheet: Sheet, taken: Taken) -> list[Priced]:
             start = _title_start(sheet, index, line, taken)
             if start is None:
                 continue
-            title = _whole_title(sheet, start)
+            title = whole_title(sheet, start)
             known = items.get(id(start))
-            if known is None or line.strength * line.height > known.price.strength * known.price.height * 1.05:
+            if (
+                known is None
+                or line.strength * line.height > known.price.strength * known.price.height * 1.05
+            ):
                 items[id(start)] = Priced(title, line, money)
     return list(items.values())
 
 
-_SPOKEN = re.compile(r"付|扣|费|满|减|享|省|共|计|额|价|为|达|低至|享受|余|退|paid|pay|charged|total|price|of$|for$|to$|from$|[:：]$")
+_SPOKEN = regex("items.spoken")
 
 
 def _title_and_price(line: Line) -> Priced | None:
@@ -98,7 +104,11 @@ def price_of(line: Line) -> Money | None:
 
 
 def _title_start(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:
-    same_row = [line for line in sheet.rows[index] if line.right <= price.left and is_name(line, taken)]
+    same_row = [
+        line
+        for line in sheet.rows[index]
+        if line.right <= price.left + line.height and line is not price and is_name(line, taken)
+    ]
     if same_row:
         title = max(same_row, key=lambda line: len(line.text))
         return _first_of_wrapped(sheet, index, title, taken)
@@ -113,7 +123,11 @@ def _above(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:
     bottom, top_row = price.bottom, price.top
     for row in reversed(sheet.rows[max(0, index - 5) : index]):
         fitting = [line for line in row if line.left < price.right and line.middle < price.top]
-        if not fitting or any(price_of(line) for line in row) or any(_ends_block(sheet, line) for line in row):
+        if (
+            not fitting
+            or any(price_of(line) for line in row)
+            or any(_ends_block(sheet, line) for line in row)
+        ):
             break
         first = fitting[0]
         if top_row - first.bottom > 1.3 * max(first.height, price.height) and block:
@@ -138,9 +152,14 @@ def _ends_block(sheet: Sheet, line: Line) -> bool:
 
 def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """Goods without a price beside them: the longest name on a card."""
-    names = [line for line in sheet.lines if is_name(line, taken) and len(line.text) >= 4]
+    names = [line for row in sheet.rows if len(row) < 3 for line in row]
+    names = [line for line in names if is_name(line, taken) and len(line.text) >= 6]
+    names = [line for line in names if not re.search(r"退款|退货|refund|return", line.key)]
+    names = [
+        line for line in names if line.top > 0.1 * sheet.height and not re.search(r"[。.!！?？]$", line.text)
+    ]
     if names:
-        title = _whole_title(sheet, max(names, key=lambda line: len(line.text) * line.strength))
+        title = whole_title(sheet, max(names, key=lambda line: len(line.text) * line.strength))
         yield Claim("product", title.text.strip(), title, 0.55)
 
 
@@ -155,7 +174,7 @@ def _first_of_wrapped(sheet: Sheet, index: int, line: Line, taken: Taken) -> Lin
     return line
 
 
-def _whole_title(sheet: Sheet, start: Line) -> Line:
+def whole_title(sheet: Sheet, start: Line) -> Line:
     lines = [start]
     for row in sheet.rows:
         for line in row:
@@ -179,11 +198,18 @@ def _runs_on(first: Line, second: Line) -> bool:
 def is_name(line: Line, taken: Taken) -> bool:
     """Whether a line may name goods or a shop: text, and no label, price, button or option."""
     key = line.key.strip()
-    if len(key) < 2 or not _LETTER.search(key) or line in taken:
+    if len(key) < 2 or not _LETTER.search(key) or taken.touch(line):
         return False
-    if is_furniture(key) or _QUANTITY.match(key) or _SPEC.match(key) or price_of(line):
+    if (
+        is_furniture(key)
+        or _QUANTITY.match(key)
+        or _SPEC.match(key)
+        or (line.struck and find_money(line.text))
+    ):
         return False
-    if key.endswith(("fee", "费")) or label(key) is not None:
+    if price_of(line):
+        return False
+    if key.endswith(("fee", "费", "金额", "总额", "退回", "返还")) or label(key) is not None:
         return False
     if "@" in key or re.search(r"已选|请选择|https?:|www\.", key):
         return False

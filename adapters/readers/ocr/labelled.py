@@ -6,8 +6,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
+from adapters.readers.ocr.items import PLAN_WORDS, price_of
 from adapters.readers.ocr.layout import Pair, Sheet, find_pairs
-from adapters.readers.ocr.lexicon import Meaning, is_furniture, label_at_end, words
+from adapters.readers.ocr.lexicon import Meaning, is_furniture, label_at_end, regex, words
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.people import split_recipient
@@ -16,21 +17,18 @@ from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, FactName, Page
 
 _MONEY = MONEY_FACTS | {"_amount", "_subtotal", "_fee", "_balance"}
-_TIMES = TIME_FACTS | {"_time", "_other_time"}
+_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued"}
 _NUMBERS = NUMBER_FACTS | {"_number"}
 _PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 0.6}
 _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
 _COPY = re.compile(r"\s*[|丨]?\s*(?:复制|複製|copy|查看|全部|更多|>|›|》|→|详情)+\s*$", re.IGNORECASE)
-PLAN_WORDS = re.compile(
-    r"会员|连续包|计划$|方案$|月费|包月|包季|包年|自动续费|自动续订|续费|订阅|月卡|季卡|年卡|vip|套餐|membership|subscription|premium|monthly|annual|yearly|\bpro\b|\bplus\b|renewal|auto-renew"
-)
 # Dots that stand for a card's hidden digits are read as anything from one dot to an ellipsis.
-_DOTS = re.compile(r"(?<=[A-Za-z) ])[.·•・∙\s]*(?:…|[.·•・∙]\s?[.·•・∙])[.·•・∙…\s]*(?=\d{4}(?!\d))")
+_DOTS = re.compile(r"(?<=[A-Za-z)])[.·•・∙\s]*(?:…|[.·•・∙]\s?[.·•・∙])[.·•・∙…\s]*(?=\d{4}(?!\d))")
 _RANKS = {1: 1.0, 2: 0.72}
 
 
 def labelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
-    """Every label's fact. Values of labels that are no facts are taken too, so that nothing else gets them."""
+    """Every label's fact. Values of labels that are no facts are taken too, for nothing else to get them."""
     by_label: dict[int, list[Pair]] = {}
     for pair in find_pairs(sheet):
         by_label.setdefault(id(pair.label) if pair.how != "inline" else id(pair.value), []).append(pair)
@@ -78,9 +76,7 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
         yield from _text("payment_method", value, score, page)
     elif name == "_name" and page == "receipt":
         yield from _party(pair, score)
-    elif name.startswith("_"):
-        return
-    elif pair.how == "below" and not _stacked(pair):
+    elif name.startswith("_") or (pair.how == "below" and not _stacked(pair)):
         return
     elif name in ("address", "person"):
         yield from _recipient(name, pair, score, page)
@@ -89,7 +85,7 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
 
 
 def _party(pair: Pair, score: float) -> Iterator[Claim]:
-    """The two names of an invoice: a firm is the seller where it stands, as is the custom, at the right or below."""
+    """The two names of an invoice: a firm is the seller if it stands at the right, as is the custom."""
     text = pair.value.text.strip()
     if is_person(text) and not re.search(r"公司|店|厂|中心|集团|社|行$", text):
         yield Claim("person", text, pair.value, score)
@@ -112,27 +108,33 @@ def _recipient(name: str, pair: Pair, score: float, page: Page) -> Iterator[Clai
 def _stacked(pair: Pair) -> bool:
     """Label over value, as forms have it: aligned, and the value the stronger of the two."""
     aligned = abs(pair.label.left - pair.value.left) < 0.8 * pair.label.height
-    return aligned and (pair.value.strength >= pair.label.strength - 8 or pair.label.text.rstrip()[-1:] in ":：")
+    return aligned and (
+        pair.value.strength >= pair.label.strength - 8 or pair.label.text.rstrip()[-1:] in ":："
+    )
 
 
 def _money(meaning: Meaning, value: Line, score: float, page: Page, locale: Locale) -> Iterator[Claim]:
     name = money_meaning(meaning.name, page)
     short = len(value.text) < 28
-    found = [m for m in find_money(value.text, loose=len(value.text) < 9)]
+    found = find_money(value.text, loose=len(value.text) < 9)
     if not found or not (short or found[0].start <= 4):
         return
-    money = found[-1] if name == "amount" and len(found) == 2 and "¥" not in value.text[found[0].end :] else found[0]
+    money = (
+        found[-1]
+        if name == "amount" and len(found) == 2 and "¥" not in value.text[found[0].end :]
+        else found[0]
+    )
     if name == "discount" and money.decimal == 0:
         return
     if len(_words(value, money.start, money.end)) > 10 and score < 1:
         return
     line = value.part(money.start, money.end)
     score *= _rank(meaning, name, page)
-    yield Claim(name, money.value, line, score, locale.unit(money))  # type: ignore[arg-type] - checked by callers
+    yield Claim(name, money.value, line, score, locale.unit(money))
 
 
 def _rank(meaning: Meaning, name: str, page: Page) -> float:
-    """A plain 'amount' weighs less than 'amount paid', but on a page about one subscription it is all there is."""
+    """A plain 'amount' weighs less than 'amount paid', unless a subscription's page has nothing else."""
     if name == meaning.name:
         return _RANKS.get(meaning.rank, 1.0)
     return 0.85 if page == "subscription" else 0.62
@@ -151,7 +153,17 @@ def money_meaning(name: str, page: Page) -> str:
 
 def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> Iterator[Claim]:
     if name == "_time":
-        name = {"refund": "_other_time", "order_detail": "ordered_at", "logistics": "_other_time"}.get(page, "charged_at")
+        name = {"refund": "_other_time", "order_detail": "ordered_at", "logistics": "_other_time"}.get(
+            page, "charged_at"
+        )
+    if name == "_created":
+        name, score = (
+            ("charged_at", 0.7 * score)
+            if page in ("charge_notice", "payment_result")
+            else ("ordered_at", score)
+        )
+    if name == "_issued":
+        name = "refunded_at" if page == "refund" else "_other_time"
     if name == "charged_at" and page == "refund":
         score *= 0.8
     forward = name in ("next_charge_at", "expected_at")
@@ -160,7 +172,7 @@ def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> I
         return
     time = times[-1] if name == "expected_at" and len(times) == 2 else times[0]
     line = value.part(time.start, time.end)
-    yield Claim(name, time.iso or "", line, score)  # type: ignore[arg-type] - names by the file
+    yield Claim(name, time.iso or "", line, score)
 
 
 def _number(name: str, value: Line, score: float) -> Iterator[Claim]:
@@ -170,7 +182,7 @@ def _number(name: str, value: Line, score: float) -> Iterator[Claim]:
         if sum(c.isdigit() for c in number) < max(4, 0.3 * len(number)) or match.start() > 8:
             continue
         line = value.part(match.start(), match.end())
-        yield Claim(name, number, line, score)  # type: ignore[arg-type] - names by the file
+        yield Claim(name, number, line, score)
         return
 
 
@@ -198,21 +210,33 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
         return
     if name == "person" and not _is_person_line(stripped):
         name = "merchant" if page == "receipt" and len(stripped) > 5 else ""
-    if name == "product" and page in ("charge_notice", "subscription", "payment_result") and PLAN_WORDS.search(line.key):
+    if (
+        name == "product"
+        and page in ("charge_notice", "subscription", "payment_result")
+        and PLAN_WORDS.search(line.key)
+    ):
         name = "plan"
-    if name == "carrier" and not words("carriers").search(line.key) and re.search(r"由|商家|骑手|自提|自取|pickup|standard|free|.{25}", line.key):
+    if (
+        name == "carrier"
+        and not words("carriers").search(line.key)
+        and re.search(r"由|商家|骑手|自提|自取|pickup|standard|free|.{25}", line.key)
+    ):
         return
     if name == "plan" and find_money(stripped) and len(stripped) < 12:
         return
-    if name in ("merchant", "plan", "product", "payment_method") and not re.search(r"[a-z\u4e00-\u9fff]", line.key):
+    if name in ("merchant", "plan", "product", "payment_method") and not re.search(
+        r"[a-z\u4e00-\u9fff]", line.key
+    ):
         return
-    if name == "payment_method" and (way := re.match(r"(?:原路退回|原路返回|退回至?|退至|退到)[\s:：/-]*(?=\S)", stripped)):
+    if name == "payment_method" and (
+        way := re.match(r"(?:原路退回|原路返回|退回至?|退至|退到)[\s:：/-]*(?=\S)", stripped)
+    ):
         stripped = stripped[way.end() :]
     if name == "payment_method":
-        stripped = _DOTS.sub("•••• ", stripped)
+        stripped = _DOTS.sub(" •••• ", stripped)
         line = replace(line, text=stripped, places=())
     if name and len(stripped) <= 120:
-        yield Claim(name, stripped, line, score)  # type: ignore[arg-type] - names by the file
+        yield Claim(name, stripped, line, score)
 
 
 def _is_person_line(text: str) -> bool:
@@ -228,7 +252,7 @@ def _personal(name: str, line: Line, score: float) -> Iterator[Claim]:
     digits = re.search(r"[\d*+][\d\s*\-()]{3,24}\d", line.text)
     if digits:
         value = re.sub(r"[\s\-()]", "", digits[0])
-        yield Claim(name, value, line.part(*digits.span()), score * 0.9)  # type: ignore[arg-type] - one of three
+        yield Claim(name, value, line.part(*digits.span()), score * 0.9)
 
 
 def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -242,15 +266,14 @@ def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Itera
         name = money_meaning(found[0].name, page)
         if not name.startswith("_") and not (name == "discount" and money.decimal == 0):
             score = 0.95 * _rank(found[0], name, page)
-            yield Claim(name, money.value, place, score, locale.unit(money))  # type: ignore[arg-type]
+            yield Claim(name, money.value, place, score, locale.unit(money))
     for time in locale.times(line.text):
         place = line.part(time.start, time.end)
         found = label_at_end(line.key[: time.start])
         if place in taken or not found or found[0].name not in _TIMES or not time.iso:
             continue
         taken.add(place)
-        if found[0].name in TIME_FACTS:
-            yield Claim(found[0].name, time.iso, place, 0.95)  # type: ignore[arg-type] - in TIME_FACTS
+        yield from (c for c in _time(found[0].name, place, 0.95, page, locale) if not c.name.startswith("_"))
     for match in _NUMBER.finditer(line.text):
         for start in _number_starts(line, match):
             found = label_at_end(line.key[:start])
@@ -272,22 +295,26 @@ def _completed(claim: Claim, below: list[list[Line]]) -> Claim:
 
 def _number_starts(line: Line, match: re.Match[str]) -> list[int]:
     """A number may begin at any word of what looks like one: 'shipment 1R 84F' is a word and a number."""
-    return [match.start()] + [m.end() for m in re.finditer(r"\s", line.text) if match.start() < m.end() < match.end()]
+    return [match.start()] + [
+        m.end() for m in re.finditer(r"\s", line.text) if match.start() < m.end() < match.end()
+    ]
 
 
-_BETTER_OFF = re.compile(
-    r"优惠(?!.*退)|满减|立减|红包|折扣|折抵|抵扣|券(?!退|返)|津贴|减免|补贴|\boff\b|discount|coupon|promo|voucher|saving|reward"
-)
-_NO_PRICE = re.compile(
-    r"原价|运费|邮费|费$|税|小计|总额|余额|积分|豆$|额度|返|赠|shipping|delivery|handling|tax|fee|subtotal|balance|points|tip\b|free"
-)
+_BETTER_OFF = regex("labelled.better_off")
+_NO_PRICE = regex("labelled.no_price")
 
 
 def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Claim]:
     """A row whose name is no known label: its words may still say what its amount is."""
     for name, value in pairwise(row):
         found = find_money(value.text)
-        if len(found) == 1 and value not in taken and name not in taken and len(name.text) <= 36:
+        if (
+            len(found) == 1
+            and price_of(value)
+            and value not in taken
+            and name not in taken
+            and len(name.text) <= 36
+        ):
             yield from _named_by_words(name, value, found[0], locale, taken)
 
 

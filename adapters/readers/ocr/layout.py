@@ -61,12 +61,20 @@ def _in_column(sheet: Sheet, index: int, name: Line) -> list[Line]:
     mine = under[id(name)]
     if mine is None or sheet.is_label(mine) or sum(1 for line in under.values() if line) < 2:
         return []
-    return _wrapped(sheet, index + 1, mine, mine)
+    lines = [mine]
+    for row in sheet.rows[index + 2 : index + 6]:
+        following = [line for line in row if abs(line.left - mine.left) < 0.6 * mine.height]
+        if not following or sheet.is_label(following[0]) or not _continues(lines[-1], mine, following[0]):
+            break
+        lines.append(following[0])
+    return lines
 
 
 def _aligned_under(name: Line, row: list[Line]) -> Line | None:
     for line in row:
-        aligned = abs(line.left - name.left) < 0.6 * name.height or abs(line.right - name.right) < 0.6 * name.height
+        aligned = (
+            abs(line.left - name.left) < 0.6 * name.height or abs(line.right - name.right) < 0.6 * name.height
+        )
         if aligned and line.top - name.bottom < 1.3 * max(name.height, line.height):
             return line
     return None
@@ -91,9 +99,7 @@ def _row_pairs(sheet: Sheet, index: int, row: list[Line]) -> Iterator[Pair]:
         yield from _under(sheet, index, line, meaning_of)
 
 
-def _beside(
-    sheet: Sheet, index: int, name: Line, rest: Sequence[Line], meaning: Meaning
-) -> Iterator[Pair]:
+def _beside(sheet: Sheet, index: int, name: Line, rest: Sequence[Line], meaning: Meaning) -> Iterator[Pair]:
     values: list[Line] = []
     for line in rest:
         if sheet.is_label(line):
@@ -156,7 +162,7 @@ def _wrapped(sheet: Sheet, index: int, whole: Line, value: Line) -> list[Line]:
 
 def _continues(last: Line, value: Line, line: Line) -> bool:
     close = line.top - last.bottom < 0.45 * last.height and line.top > last.middle
-    alike = 0.8 < line.height / max(1, last.height) < 1.25 and abs(line.strength - last.strength) < 60
+    alike = 0.85 < line.height / max(1, last.height) < 1.18 and abs(line.strength - last.strength) < 60
     tolerance = 0.8 * line.height
     aligned = abs(line.left - value.left) < tolerance or abs(line.right - last.right) < tolerance
-    return close and alike and aligned and line.left < value.right
+    return close and alike and aligned and line.left < value.right and not find_money(line.text)

@@ -20,9 +20,10 @@ EM = 0.72
 CUT_GAP = 1.1
 SPACE_GAP = 0.8
 
+
 @dataclass(frozen=True)
 class Line:
-    """A line, or a part of one. ``places`` are the characters' middles in pixels; ``ink`` is its colour (BGR)."""
+    """A line, or a part of one. ``places``: the characters' middles in pixels; ``ink``: its colour (BGR)."""
 
     text: str
     box: Box
@@ -147,7 +148,7 @@ def _is_struck(inked: npt.NDArray[np.bool_]) -> bool:
 
 
 def _prices_apart(line: Line) -> list[Line]:
-    """Prices that stand side by side (an old one and a new one, a quantity and a price) as lines of their own."""
+    """Prices that stand side by side (an old one and a new one, a quantity and a price), each for itself."""
     found = find_money(line.text)
     starts = [money.start for money in found]
     if not found or re.sub(r"[x×\d\s.,]", "", _without(line.text, found)):
@@ -238,7 +239,7 @@ def _same_row(row: list[Line], line: Line) -> bool:
 
 
 def joined(lines: Sequence[Line], separator: str | None = None) -> Line:
-    """Wrapped lines as one: the boxes' hull, the least confidence. English words keep a space between them."""
+    """Wrapped lines as one: the boxes' hull, the least confidence. A space stays between English words."""
     if len(lines) == 1:
         return lines[0]
     boxes = [line.box for line in lines]

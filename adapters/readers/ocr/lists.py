@@ -4,10 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
+from adapters.readers.ocr.lexicon import regex, squeeze
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
@@ -27,7 +29,7 @@ class Entry:
 
 
 def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
-    """The rows of a list of charges, or nothing if this is none: amounts in one column, names at their left."""
+    """The rows of a list of charges, or nothing if this is none: amounts in a column, names at their left."""
     anchors = _column(sheet)
     if len(anchors) < 2:
         return []
@@ -69,9 +71,7 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
     return [f for f in found if abs(round(f[1].right / max(1.0, 0.02 * sheet.width)) - edge) <= 1]
 
 
-_MONTH = re.compile(
-    r"^\D{0,3}(20\d\d)\s?[年/.-]\s?\d{1,2}\s?月?\D{0,3}$|^(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,?\s(20\d\d)\W*$"
-)
+_MONTH = regex("lists.month")
 
 
 def _header_year(row: Sequence[Line]) -> str | None:
@@ -89,7 +89,11 @@ def _header_day(row: Sequence[Line], locale: Locale) -> Time | None:
     if len(times) != 1 or times[0].day is None or times[0].clock is not None:
         return None
     rest = row[0].key[: times[0].start] + row[0].key[times[0].end :]
-    rest = re.sub(r"周.|星期.|礼拜.|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|今天|昨天|today|yesterday", "", rest)
+    rest = re.sub(
+        r"周.|星期.|礼拜.|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|今天|昨天|today|yesterday",
+        "",
+        rest,
+    )
     return times[0] if len(re.sub(r"[\W_]", "", rest)) <= 2 else None
 
 
@@ -108,7 +112,19 @@ def _says_status(line: Line, sheet: Sheet) -> bool:
     return bool(found and found[1] >= 0.7 and line.right > 0.75 * sheet.width)
 
 
-_MARKERS = ("amount", "_amount", "charged_at", "_time", "order_no", "ordered_at", "transaction_no")
+_MARKERS = frozenset(
+    {
+        "amount",
+        "_amount",
+        "charged_at",
+        "_time",
+        "order_no",
+        "ordered_at",
+        "transaction_no",
+        "payment_method",
+        "merchant",
+    }
+)
 
 
 def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
@@ -124,18 +140,18 @@ def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
 def repeated_cards(sheet: Sheet) -> list[Sheet]:
     """Cards that show the same labels again and again, as a service account's notices do."""
     names = [
-        (index, meaning.name)
+        (index, meaning.name, squeeze(line.key.strip(" :")))
         for index, row in enumerate(sheet.rows)
         for line in row[:1]
         if (meaning := sheet.labels.get(id(line))) and not meaning.name.startswith("_note")
     ]
-    counts = Counter(name for _, name in names if name in _MARKERS)
+    counts = Counter(text for _, name, text in names if name in _MARKERS)
     if not counts or counts.most_common(1)[0][1] < 2:
         return []
     marker = counts.most_common(1)[0][0]
-    rows = [index for index, name in names if name == marker]
+    rows = [index for index, _, text in names if text == marker]
     starts = [0]
-    for previous, current in zip(rows, rows[1:], strict=False):
+    for previous, current in pairwise(rows):
         starts.append(_widest_gap(sheet, previous, current))
     return _split(sheet, starts)
 
@@ -158,9 +174,7 @@ def _split(sheet: Sheet, starts: list[int]) -> list[Sheet]:
     return cards
 
 
-_RENEWS = re.compile(
-    r"续订|续费|续期|扣款|扣费|到期|已取消|已过期|有效期|renews?|expires|ends on|ended|cancell?ed|next (?:payment|billing|charge)|next bill|will renew"
-)
+_RENEWS = regex("lists.renews")
 
 
 def subscription_cards(sheet: Sheet) -> list[Sheet]:

@@ -20,7 +20,7 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The tiny models read every line; ``careful`` (small, four times the work) reads again what was doubtful."""
+    """The tiny models read every line; ``careful`` (four times the work) reads again what was doubtful."""
 
     detection: Path
     recognition: Path

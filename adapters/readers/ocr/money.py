@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.lexicon import regex
 
 # Written before or after the figure; the longest first, for the alternation takes the first that fits.
 CURRENCIES = {
@@ -35,7 +36,7 @@ _MONEY = re.compile(
     rf"(?:(?<![a-z0-9.:/#*_-])|(?=[¥$€£])|(?=(?:hk|nt|us)\$))(?:(?P<sign>{_SIGN})\s?)?(?:(?P<before>{_BEFORE})\s{{0,3}})?(?P<inner>{_SIGN})?\s?"
     rf"(?P<figure>{_FIGURE})(?![\d:]|/\d|[.,]\d)(?:\s?(?P<after>{_AFTER})(?![a-z]|\s?\d))?",
 )
-_NOT_MONEY_AFTER = re.compile(r"\s?(?:%|折|件|个|月|日|号|天|小时|分钟|秒|年|次|张|人|位|期|km|g\b|kg|ml|x\b|倍|积分|分\b|点|items?\b|days?\b|months?\b|pcs)")
+_NOT_MONEY_AFTER = regex("money.not_money_after")
 # A yen sign is a thin Y or a 半 to a reader in a hurry.
 _MISREAD_YEN = re.compile(r"(?<![a-z0-9])[yv羊半](?=\s?\d[\d,]*\.\d{2}(?!\d))")
 
@@ -103,10 +104,10 @@ def _plain(figure: str) -> str:
 
 _DOLLARS = (
     ("HKD", r"hk\$|hkd|港币|港元|香港|转数快|八达通|payme\b|fps\b|hong kong|九龙|新界|顺丰站"),
-    ("TWD", r"nt\$|twd|ntd|台币|台湾|超商|统编|统一编号|宅配|虾皮|刷卡|发票载具|门市|货到付款|taiwan|line pay"),
-    ("SGD", r"s\$|sgd|singapore|新加坡|paynow"),
-    ("AUD", r"a\$|aud\b|australia|gst\b|澳洲|澳大利亚"),
-    ("CAD", r"ca\$|c\$|cad\b|canada|hst\b|加拿大"),
+    ("TWD", r"nt\$|twd|ntd|台币|台湾|超商|统编|统一编号|宅配|虾皮|刷卡|载具|门市|货到付款|taiwan|line pay"),
+    ("SGD", r"(?<![a-z])s\$|sgd|singapore|新加坡|paynow"),
+    ("AUD", r"(?<![a-z])a\$|aud\b|australia|gst\b|澳洲|澳大利亚"),
+    ("CAD", r"(?<![a-z])ca?\$|cad\b|canada|hst\b|加拿大"),
     ("NZD", r"nz\$|nzd\b|new zealand"),
 )  # fmt: skip
 

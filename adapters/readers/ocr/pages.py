@@ -4,7 +4,7 @@ import re
 
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import page_words, squeeze
+from adapters.readers.ocr.lexicon import page_words, regex, squeeze
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import charge_entries
 from adapters.readers.ocr.money import find_money
@@ -13,9 +13,7 @@ from adapters.readers.ocr.statuses import is_tab_row
 from bot.domain.vocabulary import Page
 
 ENOUGH = 4.0
-_CHARGED = re.compile(
-    r"尾号|末四|信用卡|储蓄卡|银行|账户|扣费|扣款|支出|签账|消费|刷卡|自动续费|成功支付|charged|your card|debit|purchase of|payment of|transaction"
-)
+_CHARGED = regex("pages.charged")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}")
 
 
@@ -40,7 +38,7 @@ def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
                 score *= 1.0 if exact else 0.55 if len(line.text) < 24 else 0.4
                 if score > best.get((page, word), 0.0):
                     best[page, word] = score
-    scores: dict[Page, float] = {page: 0.0 for page in page_words()}  # type: ignore[misc] - pages by the file
+    scores: dict[Page, float] = dict.fromkeys(page_words(), 0.0)
     for (page, _), score in best.items():
         scores[page] += score
     _weigh_layout(sheet, locale, scores)
@@ -51,7 +49,7 @@ def _words_in(line: Line) -> list[tuple[Page, str, float]]:
     found: list[tuple[Page, str, float]] = []
     for page, groups in page_words().items():
         for pattern, _, weight in groups:
-            found += [(page, squeeze(match[0]), weight) for match in pattern.finditer(line.key)]  # type: ignore[misc]
+            found += [(page, squeeze(match[0]), weight) for match in pattern.finditer(line.key)]
     return found
 
 
@@ -69,7 +67,9 @@ def title_lines(sheet: Sheet) -> list[Line]:
         if rows == 2:
             break
     usual = sheet.usual_height
-    titles += [line for line in sheet.lines if line.height > 1.45 * usual and line.middle < 0.5 * sheet.height]
+    titles += [
+        line for line in sheet.lines if line.height > 1.45 * usual and line.middle < 0.5 * sheet.height
+    ]
     return titles
 
 
@@ -84,7 +84,7 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
     money = sum(1 for line in sheet.lines if find_money(line.text))
     if not money:
         for page in ("charge_notice", "order_detail", "receipt", "payment_result", "coupon", "product"):
-            scores[page] *= 0.6  # type: ignore[index] - literals
+            scores[page] *= 0.6
     if "tracking_no" in names:
         scores["logistics"] += 1.5
     if {"order_no", "ordered_at"} <= names:
@@ -97,10 +97,10 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["subscription"] += 2
     if "transaction_no" in names:
         scores["charge_notice"] += 2
-    if len(charge_entries(sheet, locale)) >= 3:
+    if len(charge_entries(sheet, locale)) >= 3 and not names & {"amount", "_subtotal", "_fee", "_quantity"}:
         scores["charge_notice"] += 4
     if any(c.name == "amount" and c.unit for c in sentence_claims(sheet.lines, locale)):
-        scores["charge_notice"] += 2.5 if _CHARGED.search(" ".join(line.key for line in sheet.lines)) else 0
+        scores["charge_notice"] += 3.3 if _CHARGED.search(" ".join(line.key for line in sheet.lines)) else 0
     if {"amount", "transaction_no"} <= names and names & {"charged_at", "_other_time", "_time"}:
         scores["charge_notice"] += 5
     scores["chat"] += 4 * _is_chat(sheet)

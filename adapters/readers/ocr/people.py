@@ -5,14 +5,33 @@ from collections.abc import Iterable, Iterator
 
 from adapters.readers.ocr.claims import Claim, Taken, overlaps
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label, statuses
+from adapters.readers.ocr.lexicon import is_furniture, label, regex, statuses
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.personal import Personal, find_personal, is_address, is_person
 from bot.domain.vocabulary import Page
 
-_BRACKETED = re.compile(r"^[\[【(（](?:收货|收件|送货|配送|寄件)?地址[\]】)）][:：]?\s*")
-_LEADING_LABEL = re.compile(r"^(?:送至|地址|收货地址|收件地址|配送至|寄送至|送往|ship to|deliver to)[:：\s]+", re.IGNORECASE)
+_BRACKETED = regex("people.bracketed")
+_LEADING_LABEL = regex("people.leading_label")
+
+_GREETING = regex("people.greeting")
+_NOBODY = frozenset(
+    [
+        "customer",
+        "there",
+        "user",
+        "member",
+        "friend",
+        "all",
+        "guest",
+        "sir",
+        "madam",
+        "valued",
+        "client",
+        "subscriber",
+        "team",
+    ]
+)
 
 
 def personal_claims(sheet: Sheet, page: Page, claims: Iterable[Claim], taken: Taken) -> Iterator[Claim]:
@@ -21,11 +40,17 @@ def personal_claims(sheet: Sheet, page: Page, claims: Iterable[Claim], taken: Ta
     for line in sheet.lines:
         for found in find_personal(line.text):
             place = line.part(found.start, found.end)
-            if any(overlaps(place.box, box) for box in known) or (place in taken and found.name == "card_number"):
+            if any(overlaps(place.box, box) for box in known) or (
+                place in taken and found.name == "card_number"
+            ):
                 continue
             yield Claim(found.name, found.value, place, 0.85)
             if found.name == "phone":
                 yield from _name_beside(line, found)
+    for line in sheet.lines:
+        if (greeted := _GREETING.match(line.text)) and greeted["it"].lower() not in _NOBODY:
+            place = line.part(*greeted.span("it"))
+            yield Claim("person", place.text, place, 0.7)
     if page in ("order_detail", "logistics", "payment_result", "order_list", "refund"):
         yield from _addresses(sheet, known)
 

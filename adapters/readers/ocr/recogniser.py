@@ -72,20 +72,25 @@ class Recogniser:
 
 def crop(image: Image, quad: Quad) -> Image:
     """A line cut out and laid level; an upright column is turned."""
-    across = int(max(np.linalg.norm(quad[0] - quad[1]), np.linalg.norm(quad[2] - quad[3]), 2))
-    down = int(max(np.linalg.norm(quad[0] - quad[3]), np.linalg.norm(quad[1] - quad[2]), 2))
+    across = max(2, int(max(_distance(quad[0], quad[1]), _distance(quad[2], quad[3]))))
+    down = max(2, int(max(_distance(quad[0], quad[3]), _distance(quad[1], quad[2]))))
     upright = down >= 1.5 * across
     level = abs(quad[0, 1] - quad[1, 1]) <= max(1.0, 0.02 * down) and abs(quad[0, 0] - quad[3, 0]) <= 2
     if level and not upright:
-        left, top = quad.min(axis=0).astype(int)
-        right, bottom = np.ceil(quad.max(axis=0)).astype(int)
+        left, top = (int(v) for v in quad.min(axis=0))
+        right, bottom = (math.ceil(v) for v in quad.max(axis=0))
         return image[top : max(bottom, top + 2), left : max(right, left + 2)]
-    target = np.float32([[0, 0], [across, 0], [across, down], [0, down]])
+    target = np.array([[0, 0], [across, 0], [across, down], [0, down]], np.float32)
     transform = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
-    cut: Image = cv2.warpPerspective(
+    cut = cv2.warpPerspective(
         image, transform, (across, down), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.rot90(cut) if upright else cut
+    level_cut: Image = np.asarray(cut, np.uint8)
+    return np.rot90(level_cut) if upright else level_cut
+
+
+def _distance(a: Tensor, b: Tensor) -> float:
+    return math.hypot(float(a[0] - b[0]), float(a[1] - b[1]))
 
 
 def _batches(widths: list[int]) -> Iterator[list[int]]:

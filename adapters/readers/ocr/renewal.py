@@ -6,20 +6,18 @@ from collections.abc import Iterator
 from adapters.readers.ocr.claims import Claim
 from adapters.readers.ocr.detector import Image
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import pattern, squeeze
+from adapters.readers.ocr.lexicon import regex, squeeze, words
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.statuses import status_in
 from adapters.readers.ocr.switches import find_switch
 from bot.domain.vocabulary import Page
 
-_RENEWAL = pattern(
-    ["续费", "续订", "续期", "自动扣款", "自动扣费", "连续包月", "免密", "auto-renew", "auto renew", "renewal", "autopay",
-     "auto-pay", "recurring", "订阅", "subscription", "renew"]
-)  # fmt: skip
+_RENEWAL = words("renewal")
 
 
-_DATED = re.compile(r"\d\s?[月/.-]\s?\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
-_ENDS = re.compile(r"到期|截止|不再|不会|取消|关闭|won't|will not|not renew|cancel|expire|ends|until")
+_DATED = regex("renewal.dated")
+_WILL = re.compile(r"将|下次|下期|renews|will|next")
+_ENDS = regex("renewal.ends")
 
 
 def renewal_claims(sheet: Sheet, image: Image, page: Page) -> Iterator[Claim]:
@@ -30,7 +28,12 @@ def renewal_claims(sheet: Sheet, image: Image, page: Page) -> Iterator[Claim]:
             yield from _switch(image, line)
         found = status_in(line.key, "auto_renewal")
         if found is None:
-            if _DATED.search(line.key) and _RENEWAL.search(line.key) and not _ENDS.search(line.key):
+            if (
+                _DATED.search(line.key)
+                and _RENEWAL.search(line.key)
+                and not _ENDS.search(line.key)
+                and (page == "subscription" or _WILL.search(line.key))
+            ):
                 yield Claim("auto_renewal", "on", line, 0.7)
             continue
         value, coverage, span = found

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Literal
 
 from adapters.readers.ocr.claims import Claim, Locale
-from adapters.readers.ocr.lexicon import load
 from adapters.readers.ocr.folding import fold, simplified
+from adapters.readers.ocr.lexicon import load
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.times import Time
@@ -30,10 +30,16 @@ class Passage:
         parts = [
             part
             for offset, line in self.lines
-            if offset < end and start < offset + len(line.text)
+            if offset < end
+            and start < offset + len(line.text)
             and (part := line.part(max(0, start - offset), min(end - offset, len(line.text)))).text
         ]
-        return joined(parts) if parts else self.lines[0][1]
+        if not parts:
+            return self.lines[0][1]
+        whole = joined(parts)
+        longest = max(parts, key=lambda part: len(part.text))
+        # A unit that slipped into the next line must not stretch the box over the whole paragraph.
+        return replace(whole, box=longest.box) if len(longest.text) > 0.7 * len(whole.text) else whole
 
 
 def passages(lines: Sequence[Line]) -> list[Passage]:
@@ -54,7 +60,9 @@ def _next(paragraph: list[Line], rest: list[Line]) -> Line | None:
     if len(last.text) < 8 and len(paragraph) == 1:
         return None
     for line in rest:
-        below = -0.3 * last.height < line.top - last.bottom < 0.8 * last.height and line.middle > last.bottom - 2
+        below = (
+            -0.3 * last.height < line.top - last.bottom < 0.8 * last.height and line.middle > last.bottom - 2
+        )
         alike = 0.75 < line.height / max(1, last.height) < 1.34
         centred = abs(line.left + line.right - last.left - last.right) < 2.4 * last.height
         runs_on = last.right > line.right - 0.42 * (line.right - line.left)  # else there was room for more
@@ -112,12 +120,12 @@ def _sentence(passage: Passage, start: int, end: int, locale: Locale) -> Iterato
             if forward and time.relative:
                 time = next((t for t in locale.times(text, True) if t.start == time.start), time)
             line = passage.line(start + time.start, start + time.end)
-            yield Claim(name, time.iso or "", line, _SCORE)  # type: ignore[arg-type] - in TIME_FACTS
+            yield Claim(name, time.iso or "", line, _SCORE)
     for name, position in marked.meant("money", "¤"):
         money = marked.moneys.get(position)
         if money and name in MONEY_FACTS:
             line = passage.line(start + money.start, start + money.end)
-            yield Claim(name, money.value, line, _SCORE, locale.unit(money))  # type: ignore[arg-type] - in MONEY_FACTS
+            yield Claim(name, money.value, line, _SCORE, locale.unit(money))
     if marked.moneys:
         yield from _names(passage, start, marked, "merchant")
     yield from _names(passage, start, marked, "plan")
@@ -149,13 +157,12 @@ class _Marked:
     @classmethod
     def of(cls, text: str, locale: Locale) -> "_Marked":
         times = locale.times(text)
-        moneys = [
-            m for m in find_money(text) if not any(t.start < m.end and m.start < t.end for t in times)
-        ]
+        moneys = [m for m in find_money(text) if not any(t.start < m.end and m.start < t.end for t in times)]
         marks: list[tuple[int, int, Time | Money]] = sorted(
             [(t.start, t.end, t) for t in times] + [(m.start, m.end, m) for m in moneys], key=lambda m: m[0]
         )
-        marked, origins, at = "", [], 0
+        marked, at = "", 0
+        origins: list[int] = []
         found_times: dict[int, Time] = {}
         found_moneys: dict[int, Money] = {}
         for first, last, token in marks:

@@ -2,33 +2,22 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.folding import fold
-from adapters.readers.ocr.items import is_name, price_of
+from adapters.readers.ocr.items import is_name, price_of, whole_title
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import pattern
+from adapters.readers.ocr.lexicon import regex, words
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages
 from adapters.readers.ocr.statuses import is_tab_row
 
-_TROUBLE = pattern(
-    ["失败", "错误", "异常", "繁忙", "无法", "不能", "不可用", "不足", "超限", "超出", "超时", "被拒", "拒绝", "无效", "失效", "过期",
-     "不存在", "不正确", "未达", "不满足", "不支持", "次数过多", "频繁", "维护", "中断", "已锁定", "锁定", "冻结", "出错", "故障", "限制",
-     "稍后再试", "稍后重试", "请检查", "不符", "未通过", "断开", "没有网络", "declined", "failed", "failure", "error", "unable", "couldn't",
-     "could not", "can't", "cannot", "went wrong", "invalid", "expired", "not found", "unavailable", "insufficient", "denied",
-     "try again", "timed out", "timeout", "blocked", "exceeded", "incorrect", "not available", "rejected", "wrong", "bad gateway",
-     "forbidden", "locked", "suspended", "not eligible", "doesn't", "problem", "too many", "not supported", "refused", "unsuccessful"]
-)  # fmt: skip
-_CODE = re.compile(
-    r"(?:错误码|错误代码|错误编号|异常码|返回码|代码|error\s?code|err(?:or)?\s?no\.?|decline\s?code|code|error|status|http)\s*[:：#(\[]?\s*(?P<it>[A-Za-z0-9]*[-_]?\d[A-Za-z0-9_-]*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![A-Za-z0-9])",
-    re.IGNORECASE,
-)
-_BARE_CODE = re.compile(
-    r"(?<![A-Za-z0-9])(?P<it>[45]\d\d(?=\s*(?:$|(?i:bad|not|internal|forbidden|service|gateway|error|unauthorized|too)))|[A-Z]{2,}(?:_[A-Z0-9]+)+|[A-Z]{1,5}[-_]?\d{3,8}|0x[0-9A-Fa-f]{4,8})(?![A-Za-z0-9])"
-)
-_DISCOUNT = re.compile(r"\d(?:\.\d)?\s?折|\d{1,2}\s?%\s?off|免运|free shipping|免配送", re.IGNORECASE)
+_TROUBLE = words("trouble")
+_CODE = regex("simple_pages.code")
+_BARE_CODE = regex("simple_pages.bare_code")
+_DISCOUNT = regex("simple_pages.discount")
 
 
 def error_claims(sheet: Sheet) -> Iterator[Claim]:
@@ -53,9 +42,7 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
 def explained_failure(sheet: Sheet) -> Iterator[Claim]:
     """On a page of a failed payment: the sentence that says why, not the headline that says so."""
     for claim in error_claims(sheet):
-        if claim.name == "error_code":
-            yield claim
-        elif len(claim.value) >= (9 if claim.value.isascii() is False else 22):
+        if claim.name == "error_code" or len(claim.value) >= (9 if claim.value.isascii() is False else 22):
             yield claim
 
 
@@ -68,16 +55,15 @@ def product_claims(sheet: Sheet, locale: Locale) -> Iterator[Claim]:
     price, money = max(prices, key=lambda pair: (round(pair[0].height / 3), -pair[0].top))
     yield Claim("item_price", money.value, price.part(money.start, money.end), 0.8, locale.unit(money))
     titles = []
-    for passage in passages(sheet.lines):
-        lines = [line for _, line in passage.lines]
-        if is_name(lines[0], nothing) and not find_money(passage.text) and 4 <= len(passage.text) <= 160:
-            near = 1.0 - min(1.0, abs(lines[0].middle - price.middle) / (0.5 * sheet.height))
-            weight = len(passage.text) ** 0.5 * lines[0].height**1.5 * lines[0].strength * (0.5 + near)
-            titles.append((weight, lines))
+    for line in sheet.lines:
+        if is_name(line, nothing) and not find_money(line.text) and len(line.text) >= 4:
+            title = whole_title(sheet, line)
+            near = 1.0 - min(1.0, abs(line.middle - price.middle) / (0.5 * sheet.height))
+            weight = len(title.text) ** 0.5 * line.height**1.5 * line.strength * (0.5 + near)
+            titles.append((weight, title))
     if titles:
-        lines = max(titles, key=lambda title: title[0])[1]
-        title = joined(lines[:3])
-        yield Claim("product", title.text.strip(), title, 0.75)
+        best = max(titles, key=lambda title: title[0])[1]
+        yield Claim("product", best.text.strip(), best, 0.75)
 
 
 def coupon_cards(sheet: Sheet) -> list[Sheet]:
@@ -87,7 +73,7 @@ def coupon_cards(sheet: Sheet) -> list[Sheet]:
         return []
     anchors.sort(key=lambda line: line.middle)
     cards: list[list[Line]] = [[] for _ in anchors]
-    heights = [b.middle - a.middle for a, b in zip(anchors, anchors[1:], strict=False)]
+    heights = [b.middle - a.middle for a, b in pairwise(anchors)]
     reach = min(heights) / 2 if heights else 4 * anchors[0].height
     for row in sheet.rows:
         if is_tab_row(row):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from adapters.readers.ocr.claims import Claim
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import squeeze, statuses, words
+from adapters.readers.ocr.lexicon import regex, squeeze, statuses, words
 from adapters.readers.ocr.lines import Line
 from bot.domain.vocabulary import FactName, Page
 
@@ -20,9 +20,7 @@ STATUS_OF_PAGE: dict[Page, tuple[FactName, ...]] = {
     "coupon": ("coupon_status",),
 }
 # Things that might be, or that somebody may do: 若付款失败, 退款成功后, will be cancelled.
-_NOT_YET = re.compile(
-    r"如|若|后将|之后|之前|以后|可以|即可|请|如何|怎么|为什么|将在|将会|预计|是否|未能|if\b|will be|once\b|after\b|when\b|how to|why"
-)
+_NOT_YET = regex("statuses.not_yet")
 
 
 def status_in(text_key: str, fact: FactName) -> tuple[str, float, tuple[int, int]] | None:
@@ -35,7 +33,7 @@ def status_in(text_key: str, fact: FactName) -> tuple[str, float, tuple[int, int
 
 
 def _best_segment(key: str, fact: FactName) -> tuple[str, float, tuple[int, int]] | None:
-    """The part of a line, between its separators, that a status word fills best: Shipped · Arriving Monday."""
+    """The part of a line, between separators, that a status word fills best: Shipped · Arriving Monday."""
     best: tuple[str, float, tuple[int, int]] | None = None
     for segment in re.finditer(r"[^·|,，。;；(（]+", key):
         found = status_in(segment[0], fact)
@@ -76,8 +74,8 @@ def _claims(sheet: Sheet, fact: FactName) -> Iterator[Claim]:
             size = min(1.6, line.height / usual)
             place = 1.0 - 0.45 * line.middle / max(1, sheet.height)
             score = 0.25 + 0.3 * coverage + 0.22 * size + 0.25 * place - 0.2
-            text = line if coverage > 0.6 else line.part(*span)
-            yield Claim(fact, value, text, min(0.95, score))
+            text = line if span[1] - span[0] > 0.7 * len(line.text) else line.part(*span)
+            yield Claim(fact, value, text, score)
 
 
 def _is_steps(row: Sequence[Line], fact: FactName) -> bool:

@@ -36,7 +36,10 @@ def _is_on(pill: Image) -> bool | None:
     height, width = pill.shape[:2]
     core = pill[height // 4 : height - height // 4].astype(np.float32)
     third = width // 3
-    left, right = core[:, third // 3 : third].reshape(-1, 3), core[:, -third : -(third // 3) or None].reshape(-1, 3)
+    left, right = (
+        core[:, third // 3 : third].reshape(-1, 3),
+        core[:, -third : -(third // 3) or None].reshape(-1, 3),
+    )
     light_left, light_right = float(np.median(left)), float(np.median(right))
     if np.abs(np.median(left, axis=0) - np.median(right, axis=0)).max() < 18:
         return None

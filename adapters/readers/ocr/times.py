@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.lexicon import regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,30 @@ class Time:
 _MONTHS = {
     name: number
     for number, names in enumerate(
-        "jan january|feb february|mar march|apr april|may may|jun june|jul july|aug august|"
-        "sep september sept|oct october|nov november|dec december".split("|"),
+        [
+            "jan january",
+            "feb february",
+            "mar march",
+            "apr april",
+            "may may",
+            "jun june",
+            "jul july",
+            "aug august",
+            "sep september sept",
+            "oct october",
+            "nov november",
+            "dec december",
+        ],
         1,
     )
     for name in names.split()
 }
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_DAYS = {"大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "今天": 0, "今日": 0, "今晚": 0, "今早": 0, "明天": 1, "明日": 1,
-         "明晚": 1, "后天": 2, "yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1}  # fmt: skip
+_DAYS = {
+    "大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "今天": 0, "今日": 0, "今晚": 0, "今早": 0,
+    "明天": 1, "明日": 1, "明晚": 1, "后天": 2,
+    "yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1,
+}  # fmt: skip
 _WEEKDAYS = {
     **{f"{prefix}{name}": day for prefix in ("周", "星期", "礼拜")
        for day, names in enumerate(("一", "二", "三", "四", "五", "六", "日天")) for name in names},
@@ -60,7 +76,8 @@ _WEEKDAY = "|".join(sorted(_WEEKDAYS, key=len, reverse=True))
 _HALF = r"上午|下午|晚上|凌晨|中午|早上|傍晚|清晨|夜间|晚|早"
 _CLOCK = (
     rf"(?:(?P<half>{_HALF})\s?)?(?P<hour>[01]?\d|2[0-4])\s?[:点时]\s?(?P<minute>[0-5]\d)分?"
-    rf"(?:\s?[:.]?\s?(?P<second>(?<=[:. ])[0-5]\d)秒?|(?P<second_zh>[0-5]\d)秒)?(?:\s?(?P<meridiem>[ap])\.?\s?m\b\.?)?(?!\d)"
+    r"(?:\s?[:.]?\s?(?P<second>(?<=[:. ])[0-5]\d)秒?|(?P<second_zh>[0-5]\d)秒)?"
+    r"(?:\s?(?P<meridiem>[ap])\.?\s?m\b\.?)?(?!\d)"
 )
 _CLOCK_SHORT = r"(?P<hour>1[0-2]|0?[1-9])\s?(?P<meridiem>[ap])\.?m\b\.?"
 _SHORT_ZH = rf"(?P<half>{_HALF})\s?(?P<hour>[01]?\d|2[0-4])\s?[点时](?!\d)"
@@ -71,30 +88,27 @@ _DATES = tuple(
     re.compile(pattern)
     for pattern in (
         rf"(?<!\d){_YEAR}\s?年\s?{_M}\s?月\s?{_D}\s?[日号]?",
-        rf"(?<!\d){_YEAR}\s?(?P<mark>[-/.])\s?{_M}\s?(?P=mark)\s?(?:{_DD.replace('day', 'day')}|(?P<day1>[1-9])(?!\d))",
+        rf"(?<!\d){_YEAR}\s?(?P<mark>[-/.])\s?{_M}\s?(?P=mark)\s?(?:{_DD}|(?P<day1>[1-9])(?!\d))",
         rf"(?<![\d.]){_YEAR}{_MM}{_DD}(?=\D|$|\d\d:|(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?(?!\d))",
         rf"(?<!\d)(?P<roc>1[0-3]\d)\s?[年/.-]\s?{_M}\s?[月/.-]\s?{_D}(?!\d)日?",
         rf"(?<![a-z])(?P<name>{_MONTH})\.?\s?{_D}(?:st|nd|rd|th)?(?!\d)(?:\s?,?\s?{_YEAR}(?!\d))?",
-        rf"(?<!\d){_D}(?:st|nd|rd|th)?\s?(?:of\s)?-?(?P<name>{_MONTH})(?![a-z])\.?(?:\s?,?-?\s?{_YEAR}(?!\d))?",
+        rf"(?<!\d){_D}(?:st|nd|rd|th)?\s?(?:of\s)?-?(?P<name>{_MONTH})(?![a-z])\.?"
+        rf"(?:\s?,?-?\s?{_YEAR}(?!\d))?",
         rf"(?<![\d./-])(?P<a>[0-3]?\d)(?P<mark>[/.-])(?P<b>[0-3]?\d)(?P=mark){_YEAR}(?!\d)",
         rf"(?<![\d./-])(?P<short>2\d)(?P<mark>[-/.年]){_MM}[-/.月]{_DD}(?!\d)日?",
         rf"(?<!\d){_M}\s?月\s?{_D}\s?[日号]",
-        rf"(?<![\d./:-])(?P<month>1[0-2]|0?[1-9])(?P<mark>[-/]){_DD.replace('0[1-9]', '0?[1-9]')}(?:(?=\d\d:)|(?![\d./%-]))",
+        rf"(?<![\d./:-]){_M}(?P<mark>[-/]){_D}(?:(?=\d\d:)|(?![\d./%-]))",
     )
 )
 _RELATIVE = re.compile(
     rf"(?<![a-z])(?:(?P<word>{'|'.join(sorted(_DAYS, key=len, reverse=True))})|"
     rf"(?P<which>上|下|本|这|last |next |this )?(?P<weekday>{_WEEKDAY})(?![a-z一-龥]?会员|末|期|年))(?![a-z])"
 )
-_AGO = re.compile(
-    r"(?P<count>\d+|an?\b)\s?(?P<unit>分钟|小时|天|minutes?|mins?|m|hours?|hrs?|hr|h|days?|d)\s?(?:前|ago)|(?P<now>刚刚|just now)"
-)
+_AGO = regex("times.ago")
 _CLOCKS = tuple(re.compile(pattern) for pattern in (_CLOCK, _SHORT_ZH, _CLOCK_SHORT))
 _COMPACT = re.compile(r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?(?!\d)")
 _UNTIL = re.compile(r"\s?[-–—~至到]\s?(?:[01]?\d|2[0-4])\s?[:点时]")
-_BETWEEN = re.compile(
-    rf"(?:[\s,.·|()\-]|t|at|on|于|当天|日|(?:{_WEEKDAY})(?![a-z]))*", re.ASCII
-)
+_BETWEEN = re.compile(rf"(?:[\s,.·|()\-]|t|at|on|于|当天|日|(?:{_WEEKDAY})(?![a-z]))*", re.ASCII)
 
 
 def find_times(text: str, now: datetime, forward: bool = False, day_first: bool = False) -> list[Time]:
@@ -107,12 +121,12 @@ def find_times(text: str, now: datetime, forward: bool = False, day_first: bool 
     taken = 0
     days = list(_days(key, now, forward, day_first))
     dates = [(start, end) for _, start, end, relative in days if not relative]
-    for day, start, end, relative in sorted(days, key=lambda d: (d[1], d[1] - d[2])):
-        if relative and any(start - 8 < e and s < end + 8 for s, e in dates):
+    for day, first, last, relative in sorted(days, key=lambda d: (d[1], d[1] - d[2])):
+        if relative and any(first - 8 < e and s < last + 8 for s, e in dates):
             continue  # the weekday of a date that is printed beside it
-        if start < taken:
+        if first < taken:
             continue
-        start, end, clock = _with_clock(key, start, end, taken)
+        start, end, clock = _with_clock(key, first, last, taken)
         found.append(Time(day, clock, start, end, relative))
         taken = end
     for match, clock in _all_clocks(key):
@@ -155,9 +169,9 @@ def _clock(match: re.Match[str]) -> str:
     parts = match.groupdict()
     hour = int(parts["hour"])
     half, meridiem = parts.get("half"), parts.get("meridiem")
-    if (half in ("下午", "晚上", "傍晚", "夜间", "晚") or meridiem == "p") and hour < 12:
-        hour += 12
-    elif half == "中午" and hour < 11:
+    if ((half in ("下午", "晚上", "傍晚", "夜间", "晚") or meridiem == "p") and hour < 12) or (
+        half == "中午" and hour < 11
+    ):
         hour += 12
     elif (meridiem == "a" or half in ("凌晨", "上午")) and hour == 12:
         hour = 0
@@ -166,19 +180,17 @@ def _clock(match: re.Match[str]) -> str:
     return f"{clock}:{second}" if second else clock
 
 
-def _days(
-    key: str, now: datetime, forward: bool, day_first: bool
-) -> Iterator[tuple[str, int, int, bool]]:
+def _days(key: str, now: datetime, forward: bool, day_first: bool) -> Iterator[tuple[str, int, int, bool]]:
     for pattern in _DATES:
         for match in pattern.finditer(key):
             if day := _day(match.groupdict(), day_first):
                 yield day, match.start(), match.end(), False
     for match in _RELATIVE.finditer(key):
         if match["word"]:
-            day = now + timedelta(days=_DAYS[match["word"]])
+            moment = now + timedelta(days=_DAYS[match["word"]])
         else:
-            day = _weekday(now, _WEEKDAYS[match["weekday"]], (match["which"] or "").strip(), forward)
-        yield day.date().isoformat(), match.start(), match.end(), True
+            moment = _weekday(now, _WEEKDAYS[match["weekday"]], (match["which"] or "").strip(), forward)
+        yield moment.date().isoformat(), match.start(), match.end(), True
 
 
 def _weekday(now: datetime, weekday: int, which: str, forward: bool) -> datetime:

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
-from adapters.readers.ocr.items import is_name, price_of
-from adapters.readers.ocr.labelled import PLAN_WORDS
+from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import words
+from adapters.readers.ocr.lexicon import regex, words
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, is_tab_row, status_in
@@ -20,13 +19,9 @@ _HEADLINES: dict[Page, FactName] = {
     "subscription": "amount",
     "receipt": "amount",
 }
-_SHOP = re.compile(
-    r"旗舰店|专营店|专卖店|官方店|自营|工厂店|企业店|便利店|超市|商城|药房|餐厅|餐馆|饭店|门店|分店|专营|店\)?$|店）$|馆$|铺$|坊$|official store|flagship|\bstore$|\bshop$|\bltd\b|\binc\b"
-)
-_CARRIER = re.compile(
-    r"[一-鿿]{2,4}(?:速运|速運|快递|快遞|速递|速遞|物流|快运|貨運|货运)(?!公司|信息|详情|单|状态|跟踪|進|资|員|员)|\b[A-Z][A-Za-z&]+(?:\s[A-Z][A-Za-z]+)?\s(?:Express|Logistics|Post|Courier|Couriers|Parcel|Freight)\b"
-)
-_NUMBER_SHAPE = re.compile(r"(?<![A-Za-z0-9])(?:SF\d{12,15}|YT\d{13,18}|JD[A-Z0-9]{11,20}|JT\d{13}|ZTO?\d{10,14}|DPK\d{9,12}|1Z[A-Z0-9]{16}|[A-Z]{2}\d{9}[A-Z]{2}|TBA\d{12})(?![A-Za-z0-9])")
+_SHOP = regex("unlabelled.shop")
+_CARRIER = regex("unlabelled.carrier")
+_NUMBER_SHAPE = regex("unlabelled.number_shape")
 
 
 def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -37,15 +32,31 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         prominent = line.height > 1.3 * sheet.usual_height
         yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, locale.unit(money))
         if page in ("charge_notice", "payment_result"):
-            yield from _around(sheet, line, page, taken)
+            yield from _around(sheet, line, page, locale, taken)
+    if page in ("charge_notice", "receipt", "payment_result"):
+        yield from _brand(sheet, taken)
     if page in ("order_detail", "order_list"):
         yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
         yield from _carrier(sheet, taken)
+    if page in ("charge_notice", "payment_result"):
+        yield from _moment(sheet, locale, taken)
     if page == "receipt":
         yield from _issuer(sheet, taken)
     if page == "subscription":
         yield from _plan(sheet, taken)
+
+
+def _moment(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
+    """A date with a time of day that stands alone, and is the only one, is when it happened."""
+    found = [
+        (line, times[0])
+        for line in sheet.lines
+        if line not in taken and (times := locale.times(line.text)) and times[0].day and times[0].clock
+    ]
+    if len(found) == 1 and found[0][1].end - found[0][1].start > 0.7 * len(found[0][0].text):
+        line, time = found[0]
+        yield Claim("charged_at", time.iso or "", line.part(time.start, time.end), 0.5)
 
 
 def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
@@ -64,18 +75,23 @@ def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
     return best
 
 
-def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[Claim]:
+def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
     """Whom the money went to stands over the headline, or under it; centred like it, or at its left."""
     centre = (headline.left + headline.right) / 2
     best: tuple[float, Line] | None = None
     for line in sheet.lines:
-        if line is headline or not is_name(line, taken) or _is_status(line, page):
+        if line is headline or not is_name(line, taken) or _is_status(line, page) or locale.times(line.text):
             continue
         gap = headline.top - line.bottom if line.middle < headline.middle else line.top - headline.bottom
         aside = abs((line.left + line.right) / 2 - centre)
         if gap > 2.6 * headline.height or aside > 0.12 * sheet.width or line.top < 0.07 * sheet.height:
             continue
-        if len(line.text) > 30 or re.search(r"[，。,!！?？]|正在|请|赚取|積分|积分|获得|\d{3,}", line.text) or find_money(line.text) or line.height < 0.7 * sheet.usual_height:
+        if (
+            len(line.text) > 30
+            or re.search(r"[，。,!！?？]|正在|请|赚取|積分|积分|获得|\d{3,}", line.text)
+            or find_money(line.text)
+            or line.height < 0.7 * sheet.usual_height
+        ):
             continue
         distance = gap + (0.8 * headline.height if line.middle > headline.middle else 0.0)
         if best is None or distance < best[0]:
@@ -84,7 +100,9 @@ def _around(sheet: Sheet, headline: Line, page: Page, taken: Taken) -> Iterator[
         yield Claim("merchant", best[1].text.strip(), best[1], 0.78)
 
 
-_FROM = re.compile(r"(?:receipt|invoice|payment|order|purchase|bill)\s+(?:from|to|at)\s+(?P<it>[A-Z].{1,40})$", re.IGNORECASE)
+_LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
+_NO_PLAN = regex("unlabelled.no_plan")
+_FROM = regex("unlabelled.from")
 
 
 def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
@@ -94,12 +112,26 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             place = line.part(*match.span("it"))
             yield Claim("merchant", place.text.strip(), place, 0.75)
     names = [line for line in sheet.lines if is_name(line, taken) and line.top < 0.2 * sheet.height]
+    names = [line for line in names if not _FROM.search(line.text)]
     if names:
         yield Claim("merchant", names[0].text.strip(), names[0], 0.58)
 
 
+def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """A name at the head of a page that the text below takes up again is whom the page is from."""
+    for line in sheet.lines:
+        head = line.middle < 0.35 * sheet.height and 3 <= len(line.text) <= 24 and is_name(line, taken)
+        if not head or not _LATIN_NAME.match(line.text):
+            continue
+        if sum(line.key in other.key for other in sheet.lines) >= 2:
+            yield Claim("merchant", line.text.strip(), line, 0.56)
+            return
+
+
 def _is_status(line: Line, page: Page) -> bool:
-    return any((found := status_in(line.key, fact)) and found[1] > 0.4 for fact in STATUS_OF_PAGE.get(page, ()))
+    return any(
+        (found := status_in(line.key, fact)) and found[1] > 0.4 for fact in STATUS_OF_PAGE.get(page, ())
+    )
 
 
 def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
@@ -109,7 +141,9 @@ def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             continue
         line = max(named, key=lambda line: len(line.text))
         text = line.text.rstrip(" >›〉》")
-        arrow = len(text) < len(line.text.rstrip()) or any(re.fullmatch(r"[>›〉》]", other.text) for other in row[1:])
+        arrow = len(text) < len(line.text.rstrip()) or any(
+            re.fullmatch(r"[>›〉》]", other.text) for other in row[1:]
+        )
         beside_status = len(row) > 1 and _is_status(row[-1], "order_list") and index < 2
         if _SHOP.search(line.key.rstrip(" >›〉》")) or beside_status or (arrow and len(text) >= 3):
             score = 0.7 if _SHOP.search(line.key.rstrip(" >›〉》")) else 0.66 if beside_status else 0.45
@@ -119,11 +153,15 @@ def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     for line in sheet.lines:
         match = words("carriers").search(line.key) or _CARRIER.search(line.text)
-        if not match or len(line.text) > 44 or match.start() > 12:
+        if not match or len(line.text) > 44 or match.start() > 20:
             continue
         place = line.part(*match.span())
         rest = line.key[match.end() :]
-        score = 0.5 + 0.25 * (match.end() - match.start()) / max(1, len(line.key)) - 0.1 * line.middle / sheet.height
+        score = (
+            0.5
+            + 0.25 * (match.end() - match.start()) / max(1, len(line.key))
+            - 0.1 * line.middle / sheet.height
+        )
         yield Claim("carrier", place.text, place, score)
         number = re.search(r"[A-Za-z]{0,4}\d[A-Za-z0-9\s-]{7,30}", line.text[match.end() :])
         if number and re.match(r"\W*$", rest[: number.start()]):
@@ -147,9 +185,19 @@ def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         return
     for line in sheet.lines:
         found = PLAN_WORDS.findall(line.key)
-        if not found or not is_name(line, taken) or not 3 <= len(line.text) <= 40 or line.top < 0.08 * sheet.height:
+        if (
+            not found
+            or not is_name(line, taken)
+            or not 3 <= len(line.text) <= 40
+            or line.top < 0.08 * sheet.height
+        ):
             continue
-        if re.search(r"[。，,]|管理|中心|协议|须知|说明|服务$|权益|通知|取消|关闭|恢复|开启|manage|cancel|your subscription|terms", line.key):
+        if _NO_PLAN.search(line.key):
             continue
         size = min(1.5, line.height / max(1.0, sheet.usual_height))
-        yield Claim("plan", line.text.strip(), line, 0.42 + 0.1 * min(3, len(found)) + 0.12 * size - 0.2 * line.middle / sheet.height)
+        yield Claim(
+            "plan",
+            line.text.strip(),
+            line,
+            0.42 + 0.1 * min(3, len(found)) + 0.12 * size - 0.2 * line.middle / sheet.height,
+        )
