@@ -74,10 +74,12 @@ async def open_app(
     migrated: bool = False,
     readers: Sequence[ScreenReader] = (),
     classifier: Classifier | None = None,
+    orders: OrderSystem | None = None,
 ) -> AsyncIterator[App]:
     """Wires the bot and closes it again. ``migrated``: bring the databases up to date first.
 
-    ``readers`` and ``classifier``: instead of those that the settings name. Raises BadSettings, Unavailable.
+    ``readers``, ``classifier`` and ``orders``: instead of those that the settings name. Raises BadSettings,
+    Unavailable.
     """
     from adapters.channels.web import WebChannel
     from adapters.database import Database
@@ -93,7 +95,8 @@ async def open_app(
         cache = await stack.enter_async_context(_cache(settings))
         database = Database(settings.database)
         stack.push_async_callback(database.close)
-        orders = await stack.enter_async_context(opened_orders(settings, migrated=False))
+        if orders is None:
+            orders = await stack.enter_async_context(opened_orders(settings, migrated=False))
         pictures = SafePictures(ids)
         stack.push_async_callback(pictures.aclose)
         store = SqlStore(database, clock, ids)

@@ -1,5 +1,6 @@
 """What a screenshot says. A Reading has no verbs: nothing in it can act."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -82,3 +83,26 @@ class Seen:
 
     readings: tuple[Reading, ...]
     hint: Hint | None = None
+
+
+def telling(readings: Sequence[Reading]) -> Reading | None:
+    """Of a turn's pictures, the one that it is about: that says most, and not by the way."""
+
+    def says(reading: Reading) -> tuple[bool, int]:
+        return reading.page not in ("other", "chat", "product") and bool(reading.facts), len(reading.facts)
+
+    return max(readings, key=says, default=None)
+
+
+ONE_A_ROW: frozenset[FactName] = frozenset({"amount", "refund_amount", "order_no", "tracking_no"})
+
+
+def rows(reading: Reading) -> tuple[Reading, ...]:
+    """A list of orders or charges as its rows, each with what stands outside of them; else the one reading."""
+    groups = sorted({f.group for f in reading.facts if f.group is not None and f.name in ONE_A_ROW})
+    if len(groups) < 2:
+        return (reading,)
+    return tuple(
+        reading.model_copy(update={"facts": tuple(f for f in reading.facts if f.group in (None, group))})
+        for group in groups
+    )

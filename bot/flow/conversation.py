@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.domain.errors import Unavailable
 from bot.domain.intent import IntentMatch, Meant
 from bot.domain.matching import Reference
 from bot.domain.message import Entry
 from bot.domain.ports import Clock, Fenced, OrderSystem, Superseded
-from bot.domain.reading import Seen
+from bot.domain.reading import Seen, telling
 from bot.domain.records import Records
 from bot.domain.session import Draft, Evidence, Exchange, Owner, Session, Turn
-from bot.domain.vocabulary import SessionId
+from bot.domain.vocabulary import CustomerId, SessionId
 from bot.flow.burst import NONE, patience
 from bot.flow.decision import Decided, Decision
 from bot.flow.evidence import compare
@@ -54,9 +55,9 @@ class ConversationManager:
         """One turn, one commit. Raises Superseded or Fenced: then nothing has happened."""
         session, messages, began = claim.session, claim.messages, time.perf_counter()
         seen = await self._perceive(session, messages)  # masked, flagged, whoever owns the session
-        records = await self._orders.records(session.customer)
-        meant = self._understand(messages, seen, session, records)
-        evidence = compare(seen.readings, records)
+        records = await self._records(session.customer)
+        meant = self._understand(messages, seen, session, records or Records())
+        evidence = compare(seen.readings, records) if records else ()
         if session.owner is Owner.BOT:
             decided = await self._decision.decide(meant, seen, evidence, records, session, self._clock())
         else:
@@ -123,6 +124,14 @@ class ConversationManager:
             return Seen(())
         return await self._perception.perceive(attachments, _text(messages), session.dialogue.last_bot)
 
+    async def _records(self, customer: CustomerId | None) -> Records | None:
+        """None while the order system is down: what was read and asked is kept all the same."""
+        try:
+            return await self._orders.records(customer)
+        except Unavailable as error:
+            log.warning("turn.without_records", error=error.message)
+            return None
+
     def _understand(self, messages: Sequence[Entry], seen: Seen, session: Session, records: Records) -> Meant:
         return self._understanding.understand(
             messages, seen.readings, seen.hint, session.dialogue, records, self._clock()
@@ -131,7 +140,10 @@ class ConversationManager:
     def _failed(self, claim: Claim) -> Draft:
         language = language_of(_text(claim.messages), (), claim.session.dialogue)
         meant = Meant(IntentMatch("out_of_scope", 0.0), language, Reference())
-        decided = self._decision.failed(claim.session.owner, language)
+        owner = claim.session.owner
+        decided = (
+            self._decision.failed(language) if owner is Owner.BOT else self._decision.aside(owner, meant)
+        )
         return drafted(claim, Seen(()), meant, (), decided, now=self._clock(), began=time.perf_counter())
 
 
@@ -148,7 +160,7 @@ def drafted(
     """All that one turn commits, from what it saw, meant and decided."""
     session, messages = claim.session, claim.messages
     number = session.turns + 1
-    used = max(seen.readings, key=lambda r: len(r.facts), default=None)
+    used = telling(seen.readings)
     turn = Turn(
         session=session.id,
         turn=number,

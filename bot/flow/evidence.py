@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
-from bot.domain.matching import plain, record_shown
-from bot.domain.reading import Fact, Reading
+from bot.domain.clues import plain
+from bot.domain.matching import record_shown
+from bot.domain.reading import Fact, Reading, rows
 from bot.domain.records import Charge, Order, Record, Records, Refund, Subscription
 from bot.domain.session import Evidence
 from bot.domain.times import PartialTime
@@ -35,7 +36,7 @@ Recorded = dict[FactName, tuple[str | datetime | date | Decimal, ...]]
 
 def compare(readings: Sequence[Reading], records: Records) -> tuple[Evidence, ...]:
     """Every comparable fact of every picture, with its verdict. Pixels never prove and never disprove."""
-    return tuple(line for reading in readings for line in _compare_one(reading, records))
+    return tuple(line for reading in readings for row in rows(reading) for line in _compare_one(row, records))
 
 
 def _compare_one(reading: Reading, records: Records) -> list[Evidence]:
@@ -45,12 +46,14 @@ def _compare_one(reading: Reading, records: Records) -> list[Evidence]:
     for name in COMPARED:
         for fact in _distinct(reading.all(name)):
             if record is None:
-                lines.append(
-                    Evidence(fact=name, shown=fact.value, recorded=None, verdict="not_found", record=None)
-                )
+                lines.append(_not_found(fact))
             elif name in recorded:
                 lines.append(_line(fact, recorded[name], record))
     return lines
+
+
+def _not_found(fact: Fact) -> Evidence:
+    return Evidence(fact=fact.name, shown=fact.value, recorded=None, verdict="not_found", record=None)
 
 
 def _distinct(facts: Sequence[Fact]) -> list[Fact]:
@@ -59,6 +62,8 @@ def _distinct(facts: Sequence[Fact]) -> list[Fact]:
 
 def _line(fact: Fact, recorded: tuple[str | datetime | date | Decimal, ...], record: Record) -> Evidence:
     agreeing = next((value for value in recorded if agrees(fact, value, record)), None)
+    if agreeing is None and fact.name == "order_no" and isinstance(record, Charge):
+        return _not_found(fact)  # a payment platform has numbers of its own for the same charge
     verdict: Verdict = "mismatch" if agreeing is None else "match"
     value = recorded[0] if agreeing is None else agreeing
     return Evidence(

@@ -7,20 +7,42 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from bot.domain.clues import NO_CLUES, SaidClues, clues_in, clues_of, plain
 from bot.domain.intent import Alternative, Confirmed, Declined, IntentMatch, Meant, Settled
-from bot.domain.matching import NO_CLUES, Reference, SaidClues, clues_in, clues_of, without_about
+from bot.domain.matching import Reference, exactly, fits, without_about
 from bot.domain.message import Entry
+from bot.domain.phrases import (
+    holds_back,
+    is_conditional,
+    is_not_this,
+    is_question,
+    means_another,
+    place_in,
+    points,
+    says_nothing_more,
+)
 from bot.domain.ports import Classifier
-from bot.domain.reading import Hint, Reading
+from bot.domain.reading import Hint, Reading, telling
 from bot.domain.records import Records
-from bot.domain.session import Dialogue, Option, Proposal
+from bot.domain.session import COURTESIES, Dialogue, Option, Proposal
 from bot.domain.vocabulary import IntentName, Language, Page
 
 SURE = 0.45
 """Below this the customer is asked rather than guessed at."""
 
+SURE_OF_OWN = 0.3
+"""The same where the text names one of the customer's own records: it is about that, whatever it asks."""
+
+SURE_BESIDE_A_BLANK = 0.6
+"""The same beside a picture that names nothing: 看看这个 may be about anything."""
+
 SURE_YES = 0.6
 """A yes sets something in motion, so it has to be plainer."""
+
+DEMAND = 24
+"""Characters within which the proposed thing, asked for once more, is a yes."""
+
+_NO_ASK: frozenset[IntentName] = frozenset({"affirm", "deny", "out_of_scope"})
 
 PAGE_ASKS: dict[Page, IntentName] = {
     "charge_notice": "explain_charge",
@@ -38,53 +60,6 @@ PAGE_ASKS: dict[Page, IntentName] = {
 
 PAGE_WEIGHT = 1.5
 """How much the page's own question gains over what the words alone say."""
-
-COURTESIES: frozenset[IntentName] = frozenset({"greet", "thank"})
-
-_HOLD = re.compile(
-    r"不|别|別|甭|勿|没|沒|未|等等|等下|先|算了|取消操作|"
-    r"\b(?:no|not|don'?t|dont|never|wait|hold|later|stop|nope|nah)\b",
-    re.I,
-)
-_YES_WITH_NO = re.compile(
-    r"没问题|沒問題|没错|沒錯|没事|不用谢|不客气|不想(?:要|续|再)|不再|不续|不需要(?:了|这)|"
-    r"why not|no problem|no worries",
-    re.I,
-)
-"""Words of consent that hold a word of holding back."""
-
-_QUESTION = re.compile(
-    r"[?？]|吗|嗎|呢|为什么|為什麼|为啥|怎么|怎麼|什么|什麼|多少|几|哪|啥|"
-    r"\b(?:why|what|when|how|which|where|who|will|does|can|could)\b",
-    re.I,
-)
-_NOT_THIS = re.compile(
-    r"不是(?:这|這|那|它|他|说这|說這)|不对[，, ]|not (?:this|that) (?:one|charge|order)?|not that|wrong one",
-    re.I,
-)
-_FILLER = re.compile(
-    r"[\s\W_]+|那|这|這|笔|筆|个|個|条|條|单|單|的|是|了|我|说|說|问|問|要|吧|啊|呀|不|对|對|元|块|错|錯|订|訂|号|號|"
-    r"\b(?:the|one|that|this|no|not|it'?s|its|is|i|mean|mean[st]?|of|from|on|for|charge|order|number)\b",
-    re.I,
-)
-_PLACES = (
-    ("一1", "first|1st"),
-    ("二2", "second|2nd"),
-    ("三3", "third|3rd"),
-    ("四4", "fourth|4th"),
-    ("五5", "fifth|5th"),
-)
-
-
-def _place(digits: str, english: str) -> str:
-    return rf"第[{digits}](?!\d|天|次|期|月)|^\s*[{digits}]\s*[.。号號]?\s*$|\b(?:the )?(?:{english})\b"
-
-
-_ORDINALS: tuple[tuple[re.Pattern[str], int], ...] = (
-    *((re.compile(_place(*place), re.I), index) for index, place in enumerate(_PLACES)),
-    (re.compile(r"最后[一那]|最後[一那]|最下面|\b(?:the )?last (?:one|of)\b", re.I), -1),
-)
-"""The words for a place in a list of choices, and the place."""
 
 
 class Understanding:
@@ -110,13 +85,20 @@ class Understanding:
         reference = _reference(said, text, readings, dialogue)
         language = language_of(text, readings, dialogue)
 
-        if option := _chosen(text, dialogue.options):
+        if not readings and (option := _chosen(text, dialogue.options)):
             return self._pick(option, dialogue, reference, language)
 
-        pending = dialogue.proposal(now)
         match = self._intent(text, said, readings, hint, dialogue)
-        settled = self._settle(text, match, pending, said, readings)
-        if isinstance(settled, Confirmed):
+        proposal = dialogue.last.proposal if dialogue.last else None
+        if proposal is None or readings or not text:
+            return Meant(match, language, reference, unclear=_unclear(match, said, readings))
+        stands = dialogue.proposal(now) is not None
+        settled, asks_again = self._settle(text, match, proposal, said, records)
+        if asks_again or (isinstance(settled, Confirmed) and not stands):
+            another = is_not_this(text) or (said.clues and not _is_of(said, proposal, records))
+            target = reference if another else exactly(proposal.action.target, records)
+            return Meant(IntentMatch(proposal.intent, match.confidence), language, target)
+        if isinstance(settled, Confirmed) and match.intent != proposal.intent:
             match = IntentMatch("affirm", max(match.confidence, SURE_YES))
         elif isinstance(settled, Declined):
             match = IntentMatch("deny", max(match.confidence, SURE_YES))
@@ -125,8 +107,8 @@ class Understanding:
             language=language,
             reference=reference,
             settled=settled,
-            keeps_proposal=pending is not None and match.intent in COURTESIES and not readings,
-            unclear=settled is None and match.confidence < SURE,
+            keeps_proposal=match.intent in COURTESIES,
+            unclear=settled is None and _unclear(match, said, readings),
         )
 
     def _pick(self, option: Option, dialogue: Dialogue, reference: Reference, language: Language) -> Meant:
@@ -144,47 +126,71 @@ class Understanding:
         page_asks = _page_asks(readings)
         if not text:
             return _without_words(page_asks, hint)
-        match = self._classifier.classify(text, dialogue.last_bot)
+        match = self._classified(text, dialogue.last_bot)
+        if match.intent == "out_of_scope" and match.alternatives and said.clues and not said.clues.soft:
+            match = _without_the_first(match)  # it names a record of a shop
         goes_on = _goes_on(text, said, match, dialogue)
         if goes_on:
             return IntentMatch(goes_on, 0.9, (Alternative(match.intent, match.confidence),))
         return _weighed(match, page_asks, hint)
 
+    def _classified(self, text: str, last_bot: str | None) -> IntentMatch:
+        """In the light of what the bot said; where that makes no sense of it, by itself."""
+        match = self._classifier.classify(text, last_bot)
+        if last_bot is None or (match.intent != "out_of_scope" and match.confidence >= SURE):
+            return match
+        alone = self._classifier.classify(text)
+        return alone if alone.intent not in _NO_ASK and alone.confidence >= SURE else match
+
     def _settle(
-        self,
-        text: str,
-        match: IntentMatch,
-        pending: Proposal | None,
-        said: SaidClues,
-        readings: Sequence[Reading],
-    ) -> Settled:
-        """A yes has to be plain: no picture, no other record named, no question, no word of holding back."""
-        if pending is None or readings or not text:
-            return None
+        self, text: str, match: IntentMatch, proposal: Proposal, said: SaidClues, records: Records
+    ) -> tuple[Settled, bool]:
+        """What becomes of a proposal; and whether a yes is not plain enough, so that it is asked again.
+
+        A plain yes names no other record, asks nothing, sets no condition and holds nothing back.
+        """
         if self._is_yes(text):
-            return Confirmed(pending)
-        if self._is_no(text) or (match.intent == "deny" and not said.clues):
-            return Declined(pending)
-        if said.clues.numbers or said.clues.times:
-            return None
+            return Confirmed(proposal), False
+        if self._is_no(text):
+            return Declined(proposal), False
+        of_this = not said.clues or _is_of(said, proposal, records)
+        if match.intent == "deny" and not said.clues and not is_question(text):
+            return (None, True) if means_another(text) else (Declined(proposal), False)
         says_yes = match.intent == "affirm" and match.confidence >= SURE_YES
-        demands_it = match.intent == pending.intent and match.confidence >= SURE_YES and len(text) <= 24
-        plain = not _QUESTION.search(text) and not _HOLD.search(_YES_WITH_NO.sub("", text))
-        return Confirmed(pending) if (says_yes or demands_it) and plain else None
+        demands_it = match.intent == proposal.intent and match.confidence >= SURE_YES and len(text) <= DEMAND
+        if not (says_yes or demands_it):
+            return None, False
+        if holds_back(text) and says_yes and of_this:
+            return Declined(proposal), False
+        plainly = of_this and not (is_question(text) or is_conditional(text) or holds_back(text))
+        return (Confirmed(proposal), False) if plainly else (None, says_yes)
+
+
+def _is_of(said: SaidClues, proposal: Proposal, records: Records) -> bool:
+    """Whether what the text names is what was proposed."""
+    target = exactly(proposal.action.target, records).chosen
+    return target is not None and fits(said.clues, target, records)
+
+
+def _unclear(match: IntentMatch, said: SaidClues, readings: Sequence[Reading]) -> bool:
+    if said.clues.numbers or said.clues.names:
+        return match.confidence < SURE_OF_OWN
+    blank = bool(readings) and not any(clues_of(reading) for reading in readings)
+    return match.confidence < (SURE_BESIDE_A_BLANK if blank else SURE)
 
 
 def _reference(said: SaidClues, text: str, readings: Sequence[Reading], dialogue: Dialogue) -> Reference:
-    shown = max(
-        (clues_of(r) for r in readings), key=lambda c: len(c.numbers) + len(c.amounts), default=NO_CLUES
-    )
-    earlier = clues_of(dialogue.reading) if dialogue.reading and not readings else NO_CLUES
+    reading = telling(readings)
+    before = dialogue.reading if reading is None else None
+    if before and dialogue.picture_on_the_table and points(text):
+        reading = before
     reference = Reference(
         said=said.clues,
-        shown=shown,
-        about=() if shown else dialogue.about,
-        earlier=earlier,
+        shown=clues_of(reading) if reading else NO_CLUES,
+        about=() if reading and reading.facts else dialogue.about,
+        earlier=clues_of(before) if before else NO_CLUES,
     )
-    return without_about(reference) if _NOT_THIS.search(text) and not readings else reference
+    return without_about(reference) if is_not_this(text) and not readings else reference
 
 
 def _chosen(text: str, options: Sequence[Option]) -> Option | None:
@@ -192,12 +198,10 @@ def _chosen(text: str, options: Sequence[Option]) -> Option | None:
     if not options:
         return None
     for option in options:
-        if text.strip() == option.label:
+        if plain(text) == plain(option.label):
             return option
-    for pattern, index in _ORDINALS:
-        if pattern.search(text) and index < len(options):
-            return options[index]
-    return None
+    place = place_in(text, len(options))
+    return None if place is None else options[place]
 
 
 def _page_asks(readings: Sequence[Reading]) -> IntentName | None:
@@ -219,11 +223,18 @@ def _without_words(page_asks: IntentName | None, hint: Hint | None) -> IntentMat
 
 
 def _goes_on(text: str, said: SaidClues, match: IntentMatch, dialogue: Dialogue) -> IntentName | None:
-    """The intent before, where a text does no more than name another record: 不是这个，是昨天那笔."""
-    only_names = not _FILLER.sub("", said.rest)
-    corrects = bool(_NOT_THIS.search(text)) and match.intent in ("deny", "affirm", "out_of_scope")
-    weak = match.confidence < SURE and bool(said.clues)
-    return dialogue.intent if said.clues and (only_names or corrects or weak) else None
+    """The intent before, where a text does no more than name another record, or ask what this one is."""
+    names = bool(said.clues) and says_nothing_more(said.rest)
+    corrects = is_not_this(text) and match.intent in _NO_ASK and bool(said.clues)
+    weak = match.confidence < SURE or (match.intent in ("affirm", "deny") and is_question(text))
+    asks_on = weak and (bool(said.clues) or (points(text) and is_question(text)))
+    return dialogue.intent if names or corrects or asks_on else None
+
+
+def _without_the_first(match: IntentMatch) -> IntentMatch:
+    left = 1.0 - match.confidence
+    best, *others = (Alternative(a.intent, a.confidence / left) for a in match.alternatives)
+    return IntentMatch(best.intent, best.confidence, tuple(others))
 
 
 def _weighed(match: IntentMatch, page_asks: IntentName | None, hint: Hint | None) -> IntentMatch:
