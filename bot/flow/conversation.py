@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 import structlog
 
@@ -119,7 +120,8 @@ class ConversationManager:
 
     async def _perceive(self, session: Session, messages: Sequence[Entry]) -> Seen:
         attachments = [a for m in messages for a in m.attachments]
-        await self._inbox.show_status(session, "reading" if attachments else "thinking")
+        doing: Literal["reading", "thinking"] = "reading" if attachments else "thinking"
+        await self._inbox.show_status(session, doing, messages[-1].seq)
         if not attachments:
             return Seen(())
         return await self._perception.perceive(attachments, _text(messages), session.dialogue.last_bot)

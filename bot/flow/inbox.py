@@ -59,10 +59,10 @@ class Inbox:
         """Whether a picture for this session is on its way."""
         return await self._cache.expects_picture(session)
 
-    async def show_status(self, session: Session, status: Literal["reading", "thinking"]) -> None:
-        """What the bot is doing, for a customer whom it answers."""
+    async def show_status(self, session: Session, status: Literal["reading", "thinking"], seq: int) -> None:
+        """What the bot does about the line ``seq``, for a customer whom it answers."""
         if session.owner is Owner.BOT:
-            await self._cache.announce(session.id, Live(status))
+            await self._cache.announce(session.id, Live(status, seq))
 
     @asynccontextmanager
     async def held(self, claim: "Claim") -> AsyncIterator[None]:
