@@ -72,14 +72,15 @@ async def open_app(
     settings: Settings,
     *,
     migrated: bool = False,
+    warm: bool = False,
     readers: Sequence[ScreenReader] = (),
     classifier: Classifier | None = None,
     orders: OrderSystem | None = None,
 ) -> AsyncIterator[App]:
     """Wires the bot and closes it again. ``migrated``: bring the databases up to date first.
 
-    ``readers``, ``classifier`` and ``orders``: instead of those that the settings name. Raises BadSettings,
-    Unavailable.
+    ``warm``: make the embedded reader ready, in the background. ``readers``, ``classifier`` and ``orders``:
+    instead of those that the settings name. Raises BadSettings, Unavailable.
     """
     from adapters.channels.web import WebChannel
     from adapters.database import Database
