@@ -45,6 +45,10 @@ class Inbox:
         async with self._let_go_when_stopped(claimed.ticket):
             return await self._claim(claimed)
 
+    async def has_more(self, claim: "Claim") -> bool:
+        """Whether it may be worth to claim again: looking costs less than writing, and many may be waiting."""
+        return await self._store.last_seq(claim.session.id) > claim.claimed.ticket.upto
+
     async def again(self, claim: "Claim") -> "Claim | None":
         """The same claim with what has come since; None if somebody else has it now."""
         claimed = await self._store.reclaim(claim.claimed.ticket, LEASE)

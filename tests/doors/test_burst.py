@@ -110,7 +110,7 @@ async def test_a_plain_text_is_answered_at_once(bot: Bot) -> None:
 @pytest.mark.full
 async def test_however_many_wait_for_their_pictures_a_plain_text_is_answered(bot: Bot) -> None:
     async with AsyncExitStack() as stack:
-        waiting = [await stack.enter_async_context(bot.tab()) for _ in range(2 * AT_ONCE)]
+        waiting = [await stack.enter_async_context(bot.tab()) for _ in range(AT_ONCE + 4)]
         for tab in waiting:
             await bot.app.cache.expect_picture(SessionId(tab.session), PICTURE, timedelta(seconds=20))
             await tab.say("你好")
