@@ -182,7 +182,10 @@ def _relative(text: str, today: date) -> Iterator[Found]:
     for found in _WEEKDAY.finditer(text):
         weekday = _WEEKDAYS[(found.group(2) or found.group(4)).lower()]
         in_week = today.weekday() - weekday
-        yield back(in_week + 7 if found.group(1) else in_week % 7), found.span()
+        days = back(in_week + 7 if found.group(1) else in_week % 7)
+        if found.group(3) and in_week > 0:  # last Monday, on a Tuesday: yesterday, or a week before
+            days += back(in_week + 7)
+        yield days, found.span()
 
 
 def _calendar(text: str, today: date) -> Iterator[Found]:
