@@ -106,7 +106,9 @@ def test_a_partial_time_beside_a_moment(value: str, moment: str, days: int, cloc
     assert (said.days_from(at(moment)), said.fits_clock(at(moment))) == (days, clock)
 
 
-@pytest.mark.parametrize("value", ["", "昨天", "2025/12/01", "2025-12-01 08:30", "12"])
+@pytest.mark.parametrize(
+    "value", ["", "昨天", "2025/12/01", "2025-12-01 08:30", "12", "02-30", "2025-02-29", "00-10"]
+)
 def test_what_is_no_time(value: str) -> None:
     assert PartialTime.parse(value) is None
 
