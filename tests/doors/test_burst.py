@@ -69,6 +69,7 @@ async def test_a_text_that_points_at_a_picture_waits_for_its_upload(bot: Bot) ->
         assert await turns_of(bot, tab) == [1, 1]
 
 
+@pytest.mark.full
 async def test_a_text_waits_also_for_the_message_that_names_the_picture(bot: Bot) -> None:
     """The upload is over; the message with the picture is still on its way."""
     async with bot.tab(**signature("C1")) as tab:
@@ -92,11 +93,9 @@ async def test_a_question_with_its_picture_waits_for_nothing(bot: Bot) -> None:
 
 async def test_a_plain_text_is_answered_at_once(bot: Bot) -> None:
     """While somebody else's upload is in progress, and within the time that a lone picture would wait."""
-    async with bot.tab() as busy, bot.tab() as tab:
-        async with slow_upload(bot, busy) as upload:
-            for _ in range(5):
-                await tab.say("你好")
-                await tab.answer()
-            assert await turns_of(bot, tab) == [1, 2, 3, 4, 5]
-            upload.set()
-        await busy.answer()
+    async with bot.tab() as busy, bot.tab() as tab, slow_upload(bot, busy) as upload:
+        for _ in range(5):
+            await tab.say("你好")
+            await tab.answer()
+        assert await turns_of(bot, tab) == [1, 2, 3, 4, 5]
+        upload.set()

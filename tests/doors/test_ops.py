@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from adapters.storage.sql import SqlStore
@@ -99,6 +100,7 @@ async def test_without_redis_it_is_ready_and_answers(tmp_path: Path) -> None:
             assert tab.lines == other.lines
 
 
+@pytest.mark.full
 async def test_redis_may_be_killed_in_mid_dialogue(bot: Bot) -> None:
     socket = bot.app.settings.home / "valkey" / "valkey.sock"
     async with bot.tab() as tab:
