@@ -107,7 +107,7 @@ async def open_app(
             if readers
             else await stack.enter_async_context(open_ladder(settings, clock, warm=warm))
         )
-        wording = Wording(load_book(_replies()))
+        wording = Wording(load_book(replies()))
         channels: dict[str, Channel] = {"web": WebChannel(cache)}
         actions = Actions(store, orders, wording, ids)
         inbox = Inbox(store, cache, clock, f"{os.uname().nodename}:{os.getpid()}")
@@ -289,7 +289,8 @@ async def _hand_over(ask: Ask) -> Outcome:
     return ask.hand_off("no_answer", "not_yet")
 
 
-def _replies() -> list[tuple[str, Traversable]]:
+def replies() -> list[tuple[str, Traversable]]:
+    """Every ``replies.yml`` with its scope: an intent, or what all share."""
     scopes = [(SHARED, files("intents").joinpath("replies.yml"))]
     for folder in _intent_folders():
         file = folder.joinpath("replies.yml")
