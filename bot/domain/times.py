@@ -136,7 +136,7 @@ _WEEKS_BACK = {
 _WEEKS_BACK |= {"last week": 1, "this week": 0}
 _WHOLE_WEEK = re.compile(rf"(?:{'|'.join(_WEEKS_BACK)})(?![一二三四五六日天])", re.I)
 _NAMES = re.compile(
-    r"(?:晚上|早上|上午|下午|中午)?\s*(?:[的那这這扣付买買下申充花被]|'?s\b|(?:charge|payment|order|refund)\b)",
+    r"(?:晚上|早上|上午|下午|中午)?\s*(?:[的嘅那这這嗰呢扣付买買下申充花被]|'?s\b|(?:charge|payment|order|refund)\b)",
     re.I,
 )
 _NAMED_BEFORE = re.compile(
