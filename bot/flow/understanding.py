@@ -136,7 +136,7 @@ class Understanding:
         page_asks = _page_asks(readings)
         if not text:
             return _without_words(page_asks, hint)
-        match = self._classified(text, dialogue.last_bot)
+        match = self._classified(text, dialogue)
         if match.intent in _NO_ASK and said.clues.numbers and says_nothing_more(said.rest):
             match = IntentMatch(_asks_of(said.clues.numbers, records), SURE_YES)
         elif match.intent == "out_of_scope" and match.alternatives and said.clues and not said.clues.soft:
@@ -147,10 +147,12 @@ class Understanding:
         weighed = _weighed(match, page_asks, hint)
         return _without_words(page_asks, hint) if page_asks and _asks_nothing(weighed) else weighed
 
-    def _classified(self, text: str, last_bot: str | None) -> IntentMatch:
-        """In the light of what the bot said; where that makes no sense of it, by itself."""
-        match = self._classifier.classify(text, last_bot)
-        if last_bot is None or (match.intent != "out_of_scope" and match.confidence >= SURE):
+    def _classified(self, text: str, dialogue: Dialogue) -> IntentMatch:
+        """In the light of what the bot said; by itself where that makes no sense of it, or where nothing was
+        asked that one could agree to."""
+        match = self._classifier.classify(text, dialogue.last_bot)
+        sure = match.intent != "out_of_scope" and match.confidence >= SURE
+        if dialogue.last_bot is None or (sure and (match.intent != "affirm" or dialogue.has_asked)):
             return match
         alone = self._classifier.classify(text)
         return alone if alone.intent not in _NO_ASK and alone.confidence >= SURE else match
