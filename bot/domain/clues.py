@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from difflib import SequenceMatcher
 
-from bot.domain.reading import Reading, rows
+from bot.domain.reading import RECORD_PAGES, Reading, rows, telling
 from bot.domain.records import Records
 from bot.domain.times import PartialTime, days_in
 from bot.domain.vocabulary import FactName, Page
@@ -73,6 +73,17 @@ def clues_of(reading: Reading) -> Clues:
         page=reading.page,
         rows=tuple(map(clues_of, parts)) if len(parts) > 1 else (),
     )
+
+
+def clues_of_all(readings: Sequence[Reading]) -> Clues:
+    """The clues of a turn's pictures: of the one that it is about, or of each that shows a record."""
+    reading = telling(readings)
+    if reading is None:
+        return NO_CLUES
+    each = [clues for clues in map(clues_of, readings) if clues and clues.page in RECORD_PAGES]
+    if len(each) < 2:
+        return clues_of(reading)
+    return replace(clues_of(reading), rows=tuple(row for clues in each for row in clues.rows or (clues,)))
 
 
 @dataclass(frozen=True, slots=True)

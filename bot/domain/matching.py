@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Generic, TypeVar
 
 from bot.domain.clues import NO_CLUES, Clues, clues_of, plain
-from bot.domain.reading import Reading
+from bot.domain.reading import RECORD_PAGES, Reading
 from bot.domain.records import Charge, Coupon, Invoice, Order, Record, Records, Refund, Subscription
 from bot.domain.times import PartialTime
 from bot.domain.vocabulary import Page
@@ -168,7 +168,6 @@ _PAGES_OF: dict[type, frozenset[Page]] = {
     Invoice: frozenset(),
     Coupon: frozenset({"coupon"}),
 }
-_RECORD_PAGES = frozenset[Page]().union(*_PAGES_OF.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +216,7 @@ class Reference:
 
 def rules_out(shown: Clues) -> bool:
     """Whether a picture that fits no record means that there is no such record."""
-    return bool(shown.numbers) or (bool(shown) and shown.page in _RECORD_PAGES)
+    return bool(shown.numbers) or (bool(shown) and shown.page in RECORD_PAGES)
 
 
 def exactly(target: str, records: Records) -> Reference:

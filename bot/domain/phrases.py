@@ -62,7 +62,9 @@ _QUESTION = re.compile(
     re.I,
 )
 _ANOTHER = re.compile(
-    r"另外?[一那]|另外的|其[他它]的?[那笔筆个個呢]?|别的|別的|\b(?:the other|another)(?: one)?\b", re.I
+    r"另外?[一那]|另外的|还有[一那]|還有[一那]|其[他它]的?[那笔筆个個呢]?|别的|別的"
+    r"|\b(?:the other|another)(?: one)?\b",
+    re.I,
 )
 _NOT_THIS = re.compile(
     r"不是(?:这|這|那|它|他|说这|說這)|唔係(?:呢|嗰)|不对[，, ]|不對[，, ]"
@@ -70,8 +72,10 @@ _NOT_THIS = re.compile(
     re.I,
 )
 _POINTS = re.compile(
-    r"这|這|那|它|此|呢个|呢個|呢筆|嗰|\b(?:this|that|it|these|those)\b|图|圖|\bpicture|\bscreenshot", re.I
+    r"这|這|那(?=[个個笔筆张張单單条條件])|它|此|呢个|呢個|呢筆|嗰|\b(?:this|that|it|these|those)\b|图|圖|\bpicture|\bscreenshot",
+    re.I,
 )
+_FOLLOWS_ON = re.compile(r"呢[?？~\s]*$|^(?:and|what about|how about)\b", re.I)
 _FILLER = re.compile(
     r"[\s\W_]+|那|这|這|嗰|呢|笔|筆|个|個|条|條|张|張|单|單|的|嘅|是|係|了|我|说|說|问|問|要|吧|啊|呀|唔|不|对|對"
     r"|元|块|塊|错|錯|订|訂|号|號|选|選|就|有|在"
@@ -126,6 +130,11 @@ def means_another(text: str) -> bool:
 def points(text: str) -> bool:
     """这个, that one: at what lies on the table."""
     return bool(_POINTS.search(text))
+
+
+def follows_on(text: str) -> bool:
+    """那我自己的呢, what about mine: the same question of something else."""
+    return bool(_FOLLOWS_ON.search(text))
 
 
 def says_nothing_more(rest: str) -> bool:

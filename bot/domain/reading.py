@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from bot.domain.base import Model
-from bot.domain.vocabulary import FactName, Flag, IntentName, Page, PageLanguage, PictureId
+from bot.domain.vocabulary import PAGES, FactName, Flag, IntentName, Page, PageLanguage, PictureId
 
 Box = tuple[int, int, int, int]
 Confidence = Annotated[float, Field(ge=0, le=1)]
@@ -85,11 +85,15 @@ class Seen:
     hint: Hint | None = None
 
 
+RECORD_PAGES: frozenset[Page] = frozenset(PAGES) - {"product", "chat", "error", "other"}
+"""Pages that show a record of a shop, rather than mention one by the way."""
+
+
 def telling(readings: Sequence[Reading]) -> Reading | None:
     """Of a turn's pictures, the one that it is about: that says most, and not by the way."""
 
     def says(reading: Reading) -> tuple[bool, int]:
-        return reading.page not in ("other", "chat", "product") and bool(reading.facts), len(reading.facts)
+        return reading.page in RECORD_PAGES and bool(reading.facts), len(reading.facts)
 
     return max(readings, key=says, default=None)
 

@@ -212,6 +212,12 @@ class Dialogue(Model):
         return latest is not None and not latest.about
 
     @property
+    def has_asked(self) -> bool:
+        """Whether the bot's last question is open: leave for something, a choice, or what is meant."""
+        last = next((e for e in reversed(self.exchanges) if e.intent not in COURTESIES), None)
+        return last is not None and (last.proposal is not None or bool(last.options) or last.unclear)
+
+    @property
     def unclear_in_a_row(self) -> int:
         """How many of the latest exchanges ended with the bot not understanding."""
         count = 0

@@ -123,6 +123,7 @@ _WHOLE_MONTH = re.compile(
     rf"|\b(?:in|of|from|for)\s+(?P<en>{_MONTH})[a-z]*(?!\w|\s*\d)",
     re.I,
 )
+_DAY_OF_MONTH = re.compile(rf"(?P<back>{'|'.join(_MONTHS_BACK)})的?\s*(?P<d>\d{{1,2}})\s*[号號日]", re.I)
 _WEEKS_BACK = {
     "上周": 1,
     "上週": 1,
@@ -136,7 +137,7 @@ _WEEKS_BACK = {
 _WEEKS_BACK |= {"last week": 1, "this week": 0}
 _WHOLE_WEEK = re.compile(rf"(?:{'|'.join(_WEEKS_BACK)})(?![一二三四五六日天])", re.I)
 _NAMES = re.compile(
-    r"(?:晚上|早上|上午|下午|中午)?\s*(?:[的那这這扣付买買下申充花被]|'?s\b|(?:charge|payment|order|refund)\b)",
+    r"(?:晚上|早上|上午|下午|中午)?\s*(?:[的嘅那这這嗰呢扣付买買下申充花被]|'?s\b|(?:charge|payment|order|refund)\b)",
     re.I,
 )
 _NAMED_BEFORE = re.compile(
@@ -158,13 +159,15 @@ class SaidDay:
 
 def days_in(text: str, today: date) -> tuple[SaidDay, ...]:
     """The days that a customer's text names: 昨天, 三天前, 上周五, 11月3号, 3号, 上个月, yesterday, Nov 3."""
-    found = [*_relative(text, today), *_calendar(text, today)]
-    taken = [span for _, span in found]
-    found += [
-        (days, span)
-        for days, span in _ranges(text, today)
-        if not any(start < span[1] and span[0] < end for start, end in taken)
-    ]
+    found: list[Found] = []
+    for days, span in (
+        *_of_months(text, today),
+        *_relative(text, today),
+        *_calendar(text, today),
+        *_ranges(text, today),
+    ):
+        if not any(start < span[1] and span[0] < end for _, (start, end) in found):
+            found.append((days, span))
     alone = [span for _, span in found if not (text[: span[0]] + text[span[1] :]).strip(" ,，。?？")]
     return tuple(SaidDay(days, span, span in alone or _is_naming(text, span)) for days, span in found)
 
@@ -174,6 +177,22 @@ def _is_naming(text: str, span: tuple[int, int]) -> bool:
 
 
 Found = tuple[tuple[PartialTime, ...], tuple[int, int]]
+
+
+def _of_months(text: str, today: date) -> Iterator[Found]:
+    """上个月15号: a day of a month that is not named by its number."""
+    for found in _DAY_OF_MONTH.finditer(text):
+        first = _month_back(today, _MONTHS_BACK[found["back"].lower()])
+        if day := PartialTime.parse(f"{first:%Y-%m}-{int(found['d']):02}"):
+            yield (day,), found.span()
+
+
+def _month_back(today: date, months: int) -> date:
+    """The first day of this month, or of so many before it."""
+    first = today.replace(day=1)
+    for _ in range(months):
+        first = (first - timedelta(days=1)).replace(day=1)
+    return first
 
 
 def _relative(text: str, today: date) -> Iterator[Found]:
@@ -217,9 +236,7 @@ def _ranges(text: str, today: date) -> Iterator[Found]:
     """Whole months and weeks, as their days."""
     for found in _WHOLE_MONTH.finditer(text):
         if found["back"]:
-            first = today.replace(day=1)
-            for _ in range(_MONTHS_BACK[found["back"].lower()]):
-                first = (first - timedelta(days=1)).replace(day=1)
+            first = _month_back(today, _MONTHS_BACK[found["back"].lower()])
         else:
             month = int(found["m"]) if found["m"] else _MONTHS[found["en"].lower()[:3]]
             if not 1 <= month <= 12:

@@ -182,7 +182,11 @@ class Decision:
         self, decided: Decided, evidence: Sequence[Evidence], records: Records, language: Language
     ) -> Decided:
         """The reply, opened by where picture and records disagree: it is the records that count."""
-        differing = [e for e in evidence if e.verdict == "mismatch" and e.fact in SAID_WHEN_THEY_DIFFER]
+        differing = [
+            e
+            for e in evidence
+            if e.verdict == "mismatch" and e.fact in SAID_WHEN_THEY_DIFFER and e.shown != e.recorded
+        ]
         if not differing or decided.reply is None:
             return decided
         said = [self._difference(line, records, language) for line in differing[:3]]

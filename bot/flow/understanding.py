@@ -7,12 +7,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from bot.domain.clues import NO_CLUES, SaidClues, clues_in, clues_of, plain
+from bot.domain.clues import NO_CLUES, SaidClues, clues_in, clues_of, clues_of_all, plain
 from bot.domain.intent import Alternative, Confirmed, Declined, IntentMatch, Meant, Settled
 from bot.domain.matching import Reference, exactly, fits, without_about
 from bot.domain.message import Entry
 from bot.domain.phrases import (
     consents,
+    follows_on,
     holds_back,
     is_bare_yes,
     is_conditional,
@@ -25,7 +26,7 @@ from bot.domain.phrases import (
     says_nothing_more,
 )
 from bot.domain.ports import Classifier
-from bot.domain.reading import Hint, Reading, telling
+from bot.domain.reading import Hint, Reading
 from bot.domain.records import Records
 from bot.domain.session import COURTESIES, Dialogue, Option, Proposal
 from bot.domain.vocabulary import IntentName, Language, Page
@@ -44,6 +45,9 @@ SURE_YES = 0.6
 
 LONGEST_YES = 40
 """Characters beyond which a text says more than yes."""
+
+SURE_OF_NOTHING = 0.8
+"""From here on a text beside a picture is taken to be none of the shop's business."""
 
 _NO_ASK: frozenset[IntentName] = frozenset({"affirm", "deny", "out_of_scope"})
 
@@ -91,7 +95,7 @@ class Understanding:
         if not readings and (option := _chosen(text, dialogue.options)):
             return self._pick(option, dialogue, reference, language)
 
-        match = self._intent(text, said, readings, hint, dialogue)
+        match = self._intent(text, said, readings, hint, dialogue, records)
         proposal = dialogue.last.proposal if dialogue.last else None
         if proposal is None or readings or not text:
             no_answer = dialogue.unclear_in_a_row > 0 and match.intent in _NO_ASK
@@ -127,22 +131,28 @@ class Understanding:
         readings: Sequence[Reading],
         hint: Hint | None,
         dialogue: Dialogue,
+        records: Records,
     ) -> IntentMatch:
         page_asks = _page_asks(readings)
         if not text:
             return _without_words(page_asks, hint)
-        match = self._classified(text, dialogue.last_bot)
-        if match.intent == "out_of_scope" and match.alternatives and said.clues and not said.clues.soft:
+        match = self._classified(text, dialogue)
+        if match.intent in _NO_ASK and said.clues.numbers and says_nothing_more(said.rest):
+            match = IntentMatch(_asks_of(said.clues.numbers, records), SURE_YES)
+        elif match.intent == "out_of_scope" and match.alternatives and said.clues and not said.clues.soft:
             match = _without_the_first(match)  # it names a record of a shop
         goes_on = _goes_on(text, said, match, dialogue)
         if goes_on:
             return IntentMatch(goes_on, 0.9, (Alternative(match.intent, match.confidence),))
-        return _weighed(match, page_asks, hint)
+        weighed = _weighed(match, page_asks, hint)
+        return _without_words(page_asks, hint) if page_asks and _asks_nothing(weighed) else weighed
 
-    def _classified(self, text: str, last_bot: str | None) -> IntentMatch:
-        """In the light of what the bot said; where that makes no sense of it, by itself."""
-        match = self._classifier.classify(text, last_bot)
-        if last_bot is None or (match.intent != "out_of_scope" and match.confidence >= SURE):
+    def _classified(self, text: str, dialogue: Dialogue) -> IntentMatch:
+        """In the light of what the bot said; by itself where that makes no sense of it, or where nothing was
+        asked that one could agree to."""
+        match = self._classifier.classify(text, dialogue.last_bot)
+        sure = match.intent != "out_of_scope" and match.confidence >= SURE
+        if dialogue.last_bot is None or (sure and (match.intent != "affirm" or dialogue.has_asked)):
             return match
         alone = self._classifier.classify(text)
         return alone if alone.intent not in _NO_ASK and alone.confidence >= SURE else match
@@ -196,15 +206,15 @@ def _unclear(match: IntentMatch, said: SaidClues, readings: Sequence[Reading]) -
 
 
 def _reference(said: SaidClues, text: str, readings: Sequence[Reading], dialogue: Dialogue) -> Reference:
-    reading = telling(readings)
-    before = dialogue.reading if reading is None else None
-    if before and dialogue.picture_on_the_table and points(text):
-        reading = before
+    shown, before = clues_of_all(readings), dialogue.reading if not readings else None
+    earlier = clues_of(before) if before else NO_CLUES
+    if dialogue.picture_on_the_table and points(text):
+        shown = shown or earlier
     reference = Reference(
         said=said.clues,
-        shown=clues_of(reading) if reading else NO_CLUES,
-        about=() if reading and reading.facts else dialogue.about,
-        earlier=clues_of(before) if before else NO_CLUES,
+        shown=shown,
+        about=() if shown else dialogue.about,
+        earlier=earlier,
     )
     return without_about(reference) if is_not_this(text) and not readings else reference
 
@@ -243,14 +253,32 @@ def _goes_on(text: str, said: SaidClues, match: IntentMatch, dialogue: Dialogue)
     names = bool(said.clues) and says_nothing_more(said.rest)
     corrects = is_not_this(text) and match.intent in _NO_ASK and bool(said.clues)
     weak = match.confidence < SURE or (match.intent in ("affirm", "deny") and is_question(text))
-    asks_on = weak and (bool(said.clues) or (points(text) and is_question(text)))
+    about_this = points(text) and is_question(text)
+    asks_on = weak and (bool(said.clues) or means_another(text) or follows_on(text) or about_this)
     return dialogue.intent if names or corrects or asks_on else None
+
+
+def _asks_of(numbers: frozenset[str], records: Records) -> IntentName:
+    """What somebody asks who sends just a number."""
+    if any(o.shipment and plain(o.shipment.tracking_no) in numbers for o in records.orders):
+        return "track_shipment"
+    if any(plain(charge.charge_no) in numbers for charge in records.charges):
+        return "explain_charge"
+    if any(plain(refund.refund_no) in numbers for refund in records.refunds):
+        return "check_refund"
+    return "check_order"
 
 
 def _without_the_first(match: IntentMatch) -> IntentMatch:
     left = 1.0 - match.confidence
     best, *others = (Alternative(a.intent, a.confidence / left) for a in match.alternatives)
     return IntentMatch(best.intent, best.confidence, tuple(others))
+
+
+def _asks_nothing(match: IntentMatch) -> bool:
+    """Whether beside a picture the words are mere company: 您好, 不是我弄的, or anything that is not clear."""
+    said_so = match.intent == "out_of_scope" and match.confidence >= SURE_OF_NOTHING
+    return match.confidence < SURE or (match.intent in _NO_ASK | COURTESIES and not said_so)
 
 
 def _weighed(match: IntentMatch, page_asks: IntentName | None, hint: Hint | None) -> IntentMatch:
@@ -271,13 +299,14 @@ def _weighed(match: IntentMatch, page_asks: IntentName | None, hint: Hint | None
 
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
 _LATIN = re.compile(r"[A-Za-z]{2,}")
+_NUMBER = re.compile(r"[A-Za-z-]*\d[\w-]*", re.A)
 
 
 def language_of(text: str, readings: Sequence[Reading], dialogue: Dialogue) -> Language:
     """The customer's language and script: by the text, else as before, else by the picture."""
     if _HAN.search(text):
         return _script_of(text, dialogue)
-    if _LATIN.search(text) and not (dialogue.last and len(text) <= 3):
+    if _LATIN.search(_NUMBER.sub(" ", text)) and not (dialogue.last and len(text) <= 3):
         return Language.EN
     if dialogue.last:
         return dialogue.last.language
