@@ -17,7 +17,7 @@ from redis.asyncio import from_url
 from adapters.storage.embedded import EmbeddedValkey
 from bot.app import App, open_app, opened_orders, read_order_file
 from bot.domain.errors import Unavailable
-from bot.domain.message import Address, Attachment, Message
+from bot.domain.message import Address, Attachment, Message, Sender
 from bot.domain.ports import Clock, OrderSystem, Performed
 from bot.domain.reading import Fact, Picture, Reading, Seen
 from bot.domain.records import Records
@@ -98,7 +98,16 @@ class Shop:
     orders: MoodyOrders
     valkey: str
     show: Callable[[str], Awaitable[dict[str, Any]]]
-    reload: Callable[[], Awaitable[None]]
+    load: Callable[[], Awaitable[None]]
+    loaded: bool = False
+
+    async def fresh(self, now: datetime) -> None:
+        """The records as the order file has them, and the clock at a time."""
+        self.hands.now = now
+        if self.orders.performed or not self.loaded:
+            await self.load()
+        self.loaded = True
+        self.orders.performed.clear()
 
     async def say(
         self, session: str, customer: str | None, text: str, pictures: Sequence[Mapping[str, Any]] = ()
@@ -134,6 +143,16 @@ class Shop:
         """All of Redis is lost."""
         async with from_url(self.valkey) as redis:
             await redis.flushall()
+
+    async def replies_until(self, session: str, comes: Callable[[str], bool]) -> list[str]:
+        """Lets the workers run until a reply has come that was waited for; all of the bot's replies."""
+        async with asyncio.timeout(20), self.app.workers.running():
+            async for _ in self.app.cache.watch(SessionId(session)):
+                log = await self.app.store.log(SessionId(session), 0)
+                replies = [entry.text for entry in log if entry.sender is Sender.BOT]
+                if any(map(comes, replies)):
+                    return replies
+        raise AssertionError("the watch ended")
 
     async def _keep(self, spelt: Mapping[str, Any]) -> PictureId:
         image = io.BytesIO()

@@ -44,8 +44,7 @@ async def shop(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Async
 
 @pytest.mark.parametrize("dialogue", list(dialogues()))
 async def test_dialogue(shop: Shop, dialogue: dict[str, Any]) -> None:
-    shop.hands.now = NOW
-    await shop.reload()
+    await shop.fresh(NOW)
     for number, step in enumerate(dialogue["steps"], 1):
         assert set(step) <= STEP, f"step {number}: {set(step) - STEP}"
         shop.hands.now += timedelta(minutes=step.get("later", 0))
@@ -112,3 +111,77 @@ def to(script: str) -> Any:
     from opencc import OpenCC
 
     return OpenCC(script)
+
+
+BILL = {"page": "charge_notice", "amount": "88.00 CNY", "charged_at": "2025-12-01T08:30"}
+
+
+async def test_the_dialogue_is_the_same_from_redis_and_from_sql(shop: Shop) -> None:
+    await shop.fresh(NOW)
+    for text, pictures in (("为什么扣我钱？", [BILL]), ("谢谢", []), ("88那笔是什么", []), ("先别", [])):
+        await shop.say("two memories", "gold", text, pictures)
+        assert await shop.remembered("two memories") == await shop.rebuilt("two memories")
+
+
+async def test_a_result_that_came_late_is_part_of_the_dialogue(shop: Shop) -> None:
+    await shop.fresh(NOW)
+    await shop.say("late", "gold", "关闭自动续费")
+    await shop.say("late", "gold", "好的")
+    await shop.forget()
+    await shop.say("late", "gold", "谢谢")
+    remembered = await shop.remembered("late")
+    assert remembered == await shop.rebuilt("late")
+    assert remembered is not None
+    assert "已经为您关闭" in (remembered.exchanges[1].reply or "")
+
+
+async def test_the_conversation_goes_on_after_a_restart(
+    tmp_path: Path, trained: Path, anyio_backend: str
+) -> None:
+    async with open_shop(tmp_path, trained, NOW) as shop:
+        await shop.fresh(NOW)
+        await shop.say("on", "gold", "为什么扣我钱？", [BILL])
+    async with open_shop(tmp_path, trained, NOW + timedelta(minutes=1)) as shop:
+        turn = await shop.say("on", "gold", "关了吧")
+        assert [a.status for a in turn.actions] == ["done"]
+        assert not (await shop.show("SUB-1001"))["auto_renewal"]
+
+
+async def test_an_order_system_that_is_down_for_acting(shop: Shop) -> None:
+    """The customer is told that it takes a while; it is done once, later, and told then."""
+    await shop.fresh(NOW)
+    await shop.say("down", "gold", "关闭自动续费")
+    shop.orders.down.add("perform")
+    try:
+        turn = await shop.say("down", "gold", "好的")
+    finally:
+        shop.orders.down.clear()
+    assert [(a.target, a.status) for a in turn.actions] == [("SUB-1001", "pending")]
+    assert turn.reply is not None
+    assert "系统还在处理" in turn.reply
+    again = await shop.say("down", "gold", "好的")
+    assert again.actions == ()
+    replies = await shop.replies_until("down", lambda reply: "已经为您关闭" in reply)
+    assert len([reply for reply in replies if "已经为您关闭" in reply]) == 1
+    assert [target for _, target in shop.orders.performed] == ["SUB-1001"]
+    assert not (await shop.show("SUB-1001"))["auto_renewal"]
+    off = await shop.say("down", "gold", "关闭自动续费")
+    assert "已经是关闭状态" in (off.reply or "")
+
+
+async def test_an_order_system_that_is_down_for_reading(shop: Shop) -> None:
+    """What was read is kept; the customer hears the truth and gets a person."""
+    await shop.fresh(NOW)
+    shop.orders.down.add("records")
+    try:
+        hello = await shop.say("blind", "gold", "您好")
+        turn = await shop.say("blind", "gold", "为什么扣我钱？", [BILL])
+        waiting = await shop.say("blind", "gold", "有人吗")
+    finally:
+        shop.orders.down.clear()
+    assert hello.handoff is None
+    assert turn.handoff is not None
+    assert turn.handoff.reason == "failure"
+    assert (turn.intent, turn.page, turn.evidence) == ("explain_charge", "charge_notice", ())
+    assert "系统这会儿出了点问题" in (turn.reply or "")
+    assert "排队" in (waiting.reply or "")

@@ -4,10 +4,13 @@ They only ever narrow what the classifier thinks: a yes that holds one of them i
 """
 
 import re
+from collections.abc import Mapping
+
+from bot.domain.vocabulary import ActionName
 
 _HOLD = re.compile(
-    r"不|别|別|甭|勿|没|沒|未|唔|冇|等等|等下|等一|先|算了|取消操作|明天|以后|以後|下次|改天|回头|到时|到時"
-    r"|\b(?:no|not|don'?t|never|wait|hold|later|stop|nope|nah|tomorrow|next time)\b",
+    r"不|别|別|甭|勿|没|沒|未|唔|冇|等等|等下|等一|先|算了|取消|留着|留著|保留|明天|以后|以後|下次|改天|回头|到时|到時"
+    r"|有问题|有問題|\b(?:no|not|don'?t|never|wait|hold|later|stop|nope|nah|keep|leave|tomorrow|next time|problem)\b",
     re.I,
 )
 _UNLESS = re.compile(
@@ -15,16 +18,47 @@ _UNLESS = re.compile(
     re.I,
 )
 _YES_WITH_NO = re.compile(
-    r"没问题|沒問題|没错|沒錯|没事|沒事|冇問題|唔该|唔該|不用谢|不用謝|不客气|不客氣|不想(?:要|续|續|再)|不再|不续|不續|不要续|不要續"
-    r"|不需要(?:了|这|這)|all right|not? problem|no worries|why not|don'?t (?:need|want) it",
+    r"没问题|沒問題|没错|沒錯|没事|沒事|冇問題|唔该|唔該|不用谢|不用謝|不客气|不客氣|不想(?:要|续|續|再)|不再|不(?:要)?[续續]了?"
+    r"|不需要(?:了|这|這)|all right|\bno(?:t a)? problem|no worries|why not|don'?t (?:need|want) it",
     re.I,
 )
 """Words of consent that hold a word of holding back."""
 
+_STOP = r"[\s,，.。、!！~～…]"
+_CONSENT = re.compile(
+    rf"(?:^|{_STOP})(?:好|行|对|對|要|需要|是|得|係|嗯|恩|中)+[的了啊呀吧啦喔哦咯嘞滴呢嘅]*"
+    rf"(?=$|{_STOP}|谢|謝|多谢|多謝|唔该|唔該|麻)"
+    r"|好的|好[呀啊吧嘅啦]|可以|嗯嗯|是的|对的|對的|確定|确定|确认|確認|同意|没问题|沒問題|没错|沒錯|冇問題|麻烦[您你]|麻煩[您你]"
+    r"|拜托|拜託|安排|就这样|就這樣|这样吧|這樣吧|听你的|聽你的|处理吧|處理吧|办吧|辦吧|👌|👍"
+    r"|\b(?:y|yes|yeah|yep|yup|sure|ok|okay|please|go ahead|do (?:it|so|that)|absolutely|of course|definitely)\b"
+    r"|\b(?:confirm|confirmed|right|correct|fine|agree|agreed|sounds good|all ?right|why not|no problem)\b",
+    re.I | re.A,
+)
+_ACTS: Mapping[ActionName, re.Pattern[str]] = {
+    "stop_auto_renewal": re.compile(
+        r"(?:[关關停]|取消|退订|退訂|解约|解約)[闭閉掉了咗]*"
+        r"|\b(?:turn(?: (?:it|that|this))? off|switch(?: it)? off|cancel|stop|disable|unsubscribe)\b",
+        re.I | re.A,
+    ),
+    "request_refund": re.compile(r"退[款钱錢了吧]*|\brefund\b", re.I),
+    "cancel_order": re.compile(r"取消[掉了]*|\bcancel\b", re.I),
+    "open_return": re.compile(r"[退换換]货?貨?|\b(?:return|exchange)\b", re.I),
+    "change_address": re.compile(r"[改换換][成到]?|\b(?:change|update)\b", re.I),
+    "send_invoice": re.compile(r"[发發寄开開]|\bsend\b", re.I),
+}
+"""The words for doing what was proposed: they are a yes to it."""
+
+_POLITE = re.compile(
+    r"谢谢|謝謝|多谢|多謝|唔该|唔該|请|請|帮忙|幫忙|[帮幫给給](?:我|下)?|麻烦|麻煩|您|你|佢|它|那就|就|现在|現在|马上|馬上|立刻|一下"
+    r"|自动续费|自動續費|续费|續費|续了|續了|晒|呀|啦|哦|喔|噢|咯|嘛"
+    r"|\b(?:thanks?|thank you|please|can|could|you|for|me|my|now|it|that|then|just|the|off|auto|renewal)\b"
+    r"|\bsubscription\b",
+    re.I,
+)
 _QUESTION = re.compile(
-    r"[?？]|吗|嗎|呢|咩|为什么|為什麼|为啥|為啥|怎么|怎麼|[什甚]么|[什甚]麼|乜|边个|邊個|边度|邊度|点解|點解|多少|几|幾|哪|啥|是不是|会不会|會不會"
+    r"[?？]|吗|嗎|呢|咩|为什么|為什麼|为啥|為啥|怎么|怎麼|[什甚]么|[什甚]麼|乜|边个|邊個|边度|邊度|点解|點解|多少|几|幾|哪|啥|怎样|怎樣|如何|是不是|会不会|會不會"
     r"|\b(?:why|what|what's|when|how|which|where|who)\b"
-    r"|\b(?:will|does|do|is|can|could|would)\s+(?:i|it|that|this|my|they|there)\b",
+    r"|\b(?:will|does|is|can|could|would|did)\s+(?:i|it|that|this|my|they|there)\b",
     re.I,
 )
 _ANOTHER = re.compile(
@@ -47,9 +81,27 @@ _FILLER = re.compile(
 )
 
 
-def holds_back(text: str) -> bool:
+def consents(text: str, action: ActionName) -> bool:
+    """Whether a text holds a word of consent, or the word for what was proposed."""
+    return bool(_CONSENT.search(text)) or names_the_act(text, action)
+
+
+def names_the_act(text: str, action: ActionName) -> bool:
+    """Whether a text holds the word for what was proposed."""
+    return bool(_ACTS[action].search(text))
+
+
+def is_bare_yes(text: str, action: ActionName) -> bool:
+    """Whether a text is made of consent, of the word for what was proposed, and of politeness alone."""
+    rest = text
+    for words in (_YES_WITH_NO, _CONSENT, _ACTS[action], _POLITE, _FILLER):
+        rest = words.sub(" ", rest)
+    return consents(text, action) and not rest.strip() and not is_question(text)
+
+
+def holds_back(text: str, action: ActionName) -> bool:
     """先别, not yet: also beside a yes."""
-    return bool(_HOLD.search(_YES_WITH_NO.sub("", text)))
+    return bool(_HOLD.search(_ACTS[action].sub("", _YES_WITH_NO.sub("", text))))
 
 
 def is_conditional(text: str) -> bool:

@@ -4,10 +4,12 @@ import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """A payment platform and a shop write down the same payment some minutes apart."""
+
+_A_LEAP_YEAR = 2024
 
 _PARTIAL = re.compile(r"(?:(\d{4})-)?(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::\d\d)?)?")
 
@@ -29,7 +31,11 @@ class PartialTime:
         if not found:
             return None
         year, month, day, hour, minute = (int(part) if part else None for part in found.groups())
-        return cls(month or 1, day or 1, year, hour, minute)
+        try:
+            date(year or _A_LEAP_YEAR, month or 0, day or 0), time(hour or 0, minute or 0)
+        except ValueError:
+            return None  # a day that no calendar, or an hour that no clock has
+        return cls(month or 0, day or 0, year, hour, minute)
 
     @classmethod
     def of(cls, day: date) -> "PartialTime":
@@ -182,7 +188,10 @@ def _relative(text: str, today: date) -> Iterator[Found]:
     for found in _WEEKDAY.finditer(text):
         weekday = _WEEKDAYS[(found.group(2) or found.group(4)).lower()]
         in_week = today.weekday() - weekday
-        yield back(in_week + 7 if found.group(1) else in_week % 7), found.span()
+        days = back(in_week + 7 if found.group(1) else in_week % 7)
+        if found.group(3) and in_week > 0:  # last Monday, on a Tuesday: yesterday, or a week before
+            days += back(in_week + 7)
+        yield days, found.span()
 
 
 def _calendar(text: str, today: date) -> Iterator[Found]:
@@ -201,7 +210,7 @@ def _calendar_day(found: re.Match[str], today: date) -> PartialTime | None:
         month = today.month if number <= today.day else (today.month - 2) % 12 + 1
     else:
         month = _MONTHS[(part["en"] or part["en2"]).lower()[:3]]
-    return PartialTime(month, number, year) if 1 <= month <= 12 and 1 <= number <= 31 else None
+    return PartialTime.parse(f"{year}-{month:02}-{number:02}" if year else f"{month:02}-{number:02}")
 
 
 def _ranges(text: str, today: date) -> Iterator[Found]:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 import structlog
 
@@ -29,6 +30,9 @@ log = structlog.get_logger()
 RESTARTS_AT_MOST = 3
 """Somebody who never stops typing is answered all the same."""
 
+AT_ONCE = 32
+"""Turns that one process takes side by side. Who waits for the rest of a burst takes nobody's place."""
+
 LOOKS_AGAIN = timedelta(milliseconds=200)
 
 
@@ -46,6 +50,7 @@ class ConversationManager:
     ) -> None:
         self._inbox, self._perception, self._understanding = inbox, perception, understanding
         self._orders, self._decision, self._clock = orders, decision, clock
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     async def turn(self, claim: Claim, *, final: bool = False) -> Draft:
         """One turn, one commit. Raises Superseded or Fenced: then nothing has happened."""
@@ -80,7 +85,8 @@ class ConversationManager:
             if current is None:
                 return None
             try:
-                return await self._turn_or_truth(current, final=restart == RESTARTS_AT_MOST)
+                async with self._places:
+                    return await self._turn_or_truth(current, final=restart == RESTARTS_AT_MOST)
             except Superseded:
                 current = await self._inbox.again(current)
         return None
@@ -114,7 +120,8 @@ class ConversationManager:
 
     async def _perceive(self, session: Session, messages: Sequence[Entry]) -> Seen:
         attachments = [a for m in messages for a in m.attachments]
-        await self._inbox.show_status(session, "reading" if attachments else "thinking")
+        doing: Literal["reading", "thinking"] = "reading" if attachments else "thinking"
+        await self._inbox.show_status(session, doing, messages[-1].seq)
         if not attachments:
             return Seen(())
         return await self._perception.perceive(attachments, _text(messages), session.dialogue.last_bot)

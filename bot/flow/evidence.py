@@ -95,7 +95,7 @@ def recorded_of(record: Record, records: Records) -> Recorded:
         case Subscription():
             facts = {
                 "amount": (record.price,),
-                "plan": (record.plan,),
+                "plan": _names_of(record, records),
                 "auto_renewal": ("on" if record.auto_renewal else "off",),
             }
             if record.next_charge_at:
@@ -129,6 +129,12 @@ def recorded_of(record: Record, records: Records) -> Recorded:
             return facts
         case _:
             return {}
+
+
+def _names_of(subscription: Subscription, records: Records) -> tuple[str, ...]:
+    """A plan goes by its own name and by what its charges call it: 黄金会员连续包月, 黄金会员自动续费."""
+    described = (charge.description for charge in records.charges_of(subscription))
+    return tuple(dict.fromkeys([subscription.plan, *filter(None, described)]))
 
 
 def agrees(fact: Fact, recorded: str | datetime | date | Decimal, record: Record) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from bot.domain.errors import BadText, TextTooLong
+from bot.domain.errors import BadText, TextTooLong, Unavailable
 from bot.domain.message import MAX_TEXT, Accepted, Entry, Message
 from bot.domain.ports import Claimed, Clock, Live, SessionCache, Store
 from bot.domain.session import MEMORY, WINDOW, Dialogue, Draft, Owner, Session
@@ -59,17 +59,21 @@ class Inbox:
         """Whether a picture for this session is on its way."""
         return await self._cache.expects_picture(session)
 
-    async def show_status(self, session: Session, status: Literal["reading", "thinking"]) -> None:
-        """What the bot is doing, for a customer whom it answers."""
+    async def show_status(self, session: Session, status: Literal["reading", "thinking"], seq: int) -> None:
+        """What the bot does about the line ``seq``, for a customer whom it answers."""
         if session.owner is Owner.BOT:
-            await self._cache.announce(session.id, Live(status))
+            await self._cache.announce(session.id, Live(status, seq))
 
     @asynccontextmanager
     async def held(self, claim: "Claim") -> AsyncIterator[None]:
-        """Keeps the lease alive for as long as the turn takes."""
+        """Keeps the lease alive for as long as the turn takes; who is told to stop lets go of it at once."""
         renewing = asyncio.create_task(self._renew(claim))
         try:
             yield
+        except asyncio.CancelledError:
+            with suppress(Unavailable):
+                await self._store.release(claim.claimed.ticket)
+            raise
         finally:
             renewing.cancel()
             with suppress(asyncio.CancelledError):
@@ -78,8 +82,9 @@ class Inbox:
     async def _renew(self, claim: "Claim") -> None:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            if not await self._store.renew(claim.claimed.ticket, LEASE):
-                return
+            with suppress(Unavailable):  # there is time for another try
+                if not await self._store.renew(claim.claimed.ticket, LEASE):
+                    return
 
     async def _claim(self, claimed: Claimed) -> "Claim":
         id = claimed.ticket.session

@@ -12,11 +12,14 @@ from bot.domain.intent import Alternative, Confirmed, Declined, IntentMatch, Mea
 from bot.domain.matching import Reference, exactly, fits, without_about
 from bot.domain.message import Entry
 from bot.domain.phrases import (
+    consents,
     holds_back,
+    is_bare_yes,
     is_conditional,
     is_not_this,
     is_question,
     means_another,
+    names_the_act,
     place_in,
     points,
     says_nothing_more,
@@ -39,8 +42,8 @@ SURE_BESIDE_A_BLANK = 0.6
 SURE_YES = 0.6
 """A yes sets something in motion, so it has to be plainer."""
 
-DEMAND = 24
-"""Characters within which the proposed thing, asked for once more, is a yes."""
+LONGEST_YES = 40
+"""Characters beyond which a text says more than yes."""
 
 _NO_ASK: frozenset[IntentName] = frozenset({"affirm", "deny", "out_of_scope"})
 
@@ -91,7 +94,9 @@ class Understanding:
         match = self._intent(text, said, readings, hint, dialogue)
         proposal = dialogue.last.proposal if dialogue.last else None
         if proposal is None or readings or not text:
-            return Meant(match, language, reference, unclear=_unclear(match, said, readings))
+            no_answer = dialogue.unclear_in_a_row > 0 and match.intent in _NO_ASK
+            unclear = no_answer or _unclear(match, said, readings)
+            return Meant(match, language, reference, unclear=unclear)
         stands = dialogue.proposal(now) is not None
         settled, asks_again = self._settle(text, match, proposal, said, records)
         if asks_again or (isinstance(settled, Confirmed) and not stands):
@@ -147,23 +152,34 @@ class Understanding:
     ) -> tuple[Settled, bool]:
         """What becomes of a proposal; and whether a yes is not plain enough, so that it is asked again.
 
-        A plain yes names no other record, asks nothing, sets no condition and holds nothing back.
+        A plain yes holds a word of consent, names no record but to have it done to it, asks nothing, sets no
+        condition and holds nothing back. The classifier alone is no consent.
         """
         if self._is_yes(text):
             return Confirmed(proposal), False
         if self._is_no(text):
             return Declined(proposal), False
-        of_this = not said.clues or _is_of(said, proposal, records)
+        action = proposal.action.name
+        holds = holds_back(text, action)
+        of_this = not said.clues or (names_the_act(text, action) and _is_of(said, proposal, records))
+        plain = of_this and not (is_question(text) or is_conditional(text) or holds)
+        if plain and is_bare_yes(said.rest, action):
+            return Confirmed(proposal), False
         if match.intent == "deny" and not said.clues and not is_question(text):
             return (None, True) if means_another(text) else (Declined(proposal), False)
-        says_yes = match.intent == "affirm" and match.confidence >= SURE_YES
-        demands_it = match.intent == proposal.intent and match.confidence >= SURE_YES and len(text) <= DEMAND
-        if not (says_yes or demands_it):
+        if _yes_in(match, proposal) < SURE_YES or len(text) > LONGEST_YES:
             return None, False
-        if holds_back(text) and says_yes and of_this:
+        if holds and of_this and match.intent == "affirm":
             return Declined(proposal), False
-        plainly = of_this and not (is_question(text) or is_conditional(text) or holds_back(text))
-        return (Confirmed(proposal), False) if plainly else (None, says_yes)
+        if plain and consents(text, action):
+            return Confirmed(proposal), False
+        return None, match.intent == "affirm"
+
+
+def _yes_in(match: IntentMatch, proposal: Proposal) -> float:
+    """How likely a text asks for what was proposed, in whatever words."""
+    likely = {a.intent: a.confidence for a in match.alternatives} | {match.intent: match.confidence}
+    return sum(likely.get(intent, 0.0) for intent in ("affirm", "thank", proposal.intent))
 
 
 def _is_of(said: SaidClues, proposal: Proposal, records: Records) -> bool:

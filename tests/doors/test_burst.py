@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from bot.domain.vocabulary import SessionId
-from tests.doors.bot import SOON, Bot, Tab, expecting, png, signature
+from bot.domain.vocabulary import PictureId, SessionId
+from bot.flow.conversation import AT_ONCE
+from tests.doors.bot import SOON, Bot, Tab, eventually, expecting, png, running_bot, signature
+
+PICTURE = PictureId("on-its-way")
 
 
 async def turns_of(bot: Bot, tab: Tab) -> list[int | None]:
@@ -99,3 +104,42 @@ async def test_a_plain_text_is_answered_at_once(bot: Bot) -> None:
             await tab.answer()
         assert await turns_of(bot, tab) == [1, 2, 3, 4, 5]
         upload.set()
+
+
+@pytest.mark.full
+async def test_however_many_wait_for_their_pictures_a_plain_text_is_answered(bot: Bot) -> None:
+    async with AsyncExitStack() as stack:
+        waiting = [await stack.enter_async_context(bot.tab()) for _ in range(2 * AT_ONCE)]
+        for tab in waiting:
+            await bot.app.cache.expect_picture(SessionId(tab.session), PICTURE, timedelta(seconds=20))
+            await tab.say("你好")
+        for tab in waiting:
+            await tab.until("accepted", seq=1)
+        async with bot.tab() as tab:
+            await tab.say("你好")
+            await tab.answer()
+        for tab in waiting:
+            assert await turns_of(bot, tab) == [None]
+            await bot.app.cache.expect_picture(SessionId(tab.session), PICTURE, None)
+        for tab in waiting:
+            await tab.answer()
+
+
+@pytest.mark.full
+async def test_who_is_told_to_stop_while_waiting_lets_others_go_on_at_once(tmp_path: Path) -> None:
+    async with running_bot(tmp_path, role="web") as bot, bot.tab() as tab:
+        session = SessionId(tab.session)
+        await bot.app.cache.expect_picture(session, PICTURE, timedelta(seconds=20))
+        await tab.say("你好")
+        await tab.until("accepted", seq=1)
+        attending = asyncio.create_task(bot.app.workers.attend(session))
+
+        async def is_held() -> bool:
+            return session not in await bot.app.store.unanswered(9)
+
+        await eventually(is_held)
+        attending.cancel()
+        await asyncio.wait({attending})
+        assert not await is_held()
+        await bot.app.cache.expect_picture(session, PICTURE, None)
+        assert await bot.app.workers.attend(session)
