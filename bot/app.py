@@ -72,12 +72,15 @@ async def open_app(
     settings: Settings,
     *,
     migrated: bool = False,
+    warm: bool = False,
     readers: Sequence[ScreenReader] = (),
     classifier: Classifier | None = None,
+    orders: OrderSystem | None = None,
 ) -> AsyncIterator[App]:
     """Wires the bot and closes it again. ``migrated``: bring the databases up to date first.
 
-    ``readers`` and ``classifier``: instead of those that the settings name. Raises BadSettings, Unavailable.
+    ``warm``: make the embedded reader ready, in the background. ``readers``, ``classifier`` and ``orders``:
+    instead of those that the settings name. Raises BadSettings, Unavailable.
     """
     from adapters.channels.web import WebChannel
     from adapters.database import Database
@@ -93,13 +96,18 @@ async def open_app(
         cache = await stack.enter_async_context(_cache(settings))
         database = Database(settings.database)
         stack.push_async_callback(database.close)
-        orders = await stack.enter_async_context(opened_orders(settings, migrated=False))
+        if orders is None:
+            orders = await stack.enter_async_context(opened_orders(settings, migrated=False))
         pictures = SafePictures(ids)
         stack.push_async_callback(pictures.aclose)
         store = SqlStore(database, clock, ids)
         media = FileMedia(database, settings.home / "media", clock)
-        ladder = Ladder(readers) if readers else await stack.enter_async_context(open_ladder(settings, clock))
-        wording = Wording(load_book(_replies()))
+        ladder = (
+            Ladder(readers)
+            if readers
+            else await stack.enter_async_context(open_ladder(settings, clock, warm=warm))
+        )
+        wording = Wording(load_book(replies()))
         channels: dict[str, Channel] = {"web": WebChannel(cache)}
         actions = Actions(store, orders, wording, ids)
         inbox = Inbox(store, cache, clock, f"{os.uname().nodename}:{os.getpid()}")
@@ -240,12 +248,19 @@ def load_classifier(settings: Settings) -> Classifier:
 
 
 @asynccontextmanager
-async def open_ladder(settings: Settings, clock: Clock) -> AsyncIterator[Ladder]:
-    """The readers, the best rung first: the vision-language model where one is configured, then OCR."""
+async def open_ladder(settings: Settings, clock: Clock, *, warm: bool = False) -> AsyncIterator[Ladder]:
+    """The readers, the best rung first: the vision-language model where one is configured, then OCR.
+
+    ``warm``: make the embedded reader ready in the background, so that no customer waits for it.
+    """
     from adapters.readers.ocr.reader import OcrReader
 
-    readers: list[ScreenReader] = [OcrReader(clock)]
+    ocr = OcrReader(clock)
+    readers: list[ScreenReader] = [ocr]
     async with AsyncExitStack() as stack:
+        if warm:
+            warming = asyncio.create_task(asyncio.to_thread(ocr.warm_up))
+            stack.push_async_callback(asyncio.wait, {warming})
         if options := settings.adapters.get("vl"):
             from adapters.readers.vl import VlOptions, VlReader
 
@@ -274,7 +289,8 @@ async def _hand_over(ask: Ask) -> Outcome:
     return ask.hand_off("no_answer", "not_yet")
 
 
-def _replies() -> list[tuple[str, Traversable]]:
+def replies() -> list[tuple[str, Traversable]]:
+    """Every ``replies.yml`` with its scope: an intent, or what all share."""
     scopes = [(SHARED, files("intents").joinpath("replies.yml"))]
     for folder in _intent_folders():
         file = folder.joinpath("replies.yml")

@@ -31,7 +31,7 @@ async def run_demo(port: int, *, play: bool) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(ended_by_sigterm())
         listener = stack.enter_context(listening(settings))
-        app = await stack.enter_async_context(open_app(settings, migrated=True))
+        app = await stack.enter_async_context(open_app(settings, migrated=True, warm=True))
         shop = await load_demo_shop(settings, settings.home / "demo")
         running = await stack.enter_async_context(serving(app, "all", listener))
         if play:

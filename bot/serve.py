@@ -28,12 +28,12 @@ async def run_server(role: str) -> None:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ended_by_sigterm(), listening(settings) as listener:
         await check_databases(settings)
-        async with open_app(settings) as app:
+        async with open_app(settings, warm=role != "web") as app:
             await say_complaints(app)
             async with serving(app, role, listener) as running:
                 log.info("serve.ready", role=role, address=running.address)
                 await running.end()
-        log.info("serve.stopped", role=role)
+    log.info("serve.stopped", role=role)
 
 
 @contextmanager

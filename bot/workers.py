@@ -25,8 +25,8 @@ CLEAN = timedelta(minutes=10)
 GRACE = timedelta(seconds=10)
 """What turns under way have when the process is told to stop."""
 
-AT_ONCE = 32
-"""Sessions that one process works on side by side."""
+AT_ONCE = 500
+"""Sessions that one process looks after side by side; most of them wait for the rest of a burst."""
 
 
 Id = TypeVar("Id", bound=str)

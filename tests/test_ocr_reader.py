@@ -12,7 +12,7 @@ import yaml
 
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.flags import gives_orders
-from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.folding import fold, is_traditional
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import label, label_at_end, labels
 from adapters.readers.ocr.lines import Line
@@ -234,6 +234,18 @@ def test_language(text: str, language: str | None) -> None:
     assert language_of(text) == language
 
 
+@pytest.mark.parametrize(
+    ("text", "traditional"),
+    [
+        ("訂單編號 實付金額 運費", True),
+        ("订单编号 实付金额 运费 后天 著名 乾隆", False),
+        ("Order total", False),
+    ],
+)
+def test_script(text: str, traditional: bool) -> None:
+    assert is_traditional(text) is traditional
+
+
 @pytest.mark.parametrize("on", [True, False])
 @pytest.mark.parametrize("ground", [255, 28])
 def test_a_switch_is_read_from_its_pixels(on: bool, ground: int) -> None:
@@ -288,6 +300,12 @@ def test_pages(reader: OcrReader, name: str) -> None:
     for fact, value in expected.items():
         wanted = value if isinstance(value, list) else [value]
         assert values(reading, fact) == [str(v).replace(" ", "") for v in wanted], fact
+
+
+def test_the_same_bytes_are_read_once(reader: OcrReader) -> None:
+    data = (PAGES / "renewal-on.png").read_bytes()
+    first, again = reader.read_one(picture(data)), reader.read_one(picture(data))
+    assert again.facts is first.facts
 
 
 def test_rows_of_a_list_share_a_group(reader: OcrReader) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bot.app import App, open_app
 from bot.cli import Out
 from bot.commands.read import load
-from bot.domain.errors import BadRequest, BadText, ShotdeskError
+from bot.domain.errors import BadRequest, BadText, ShotdeskError, Unavailable
 from bot.domain.message import MAX_PICTURES, Accepted, Address, Attachment, Message
 from bot.domain.session import Turn
 from bot.domain.vocabulary import CustomerId, SessionId
@@ -76,13 +76,16 @@ async def _keep(app: App, images: Sequence[str], out: Out) -> tuple[Attachment, 
 
 async def _answered(app: App, accepted: Accepted) -> Turn:
     """Takes the turn itself, or waits for whoever has it: a running server may be quicker."""
-    async with asyncio.timeout(ANSWERED_WITHIN):
-        while True:
-            await app.workers.attend(accepted.session)
-            turn = await app.store.turn_of(accepted.session, accepted.seq)
-            if turn and not _on_its_way(turn):
-                return turn
-            await asyncio.sleep(LOOKS_AGAIN)
+    try:
+        async with asyncio.timeout(ANSWERED_WITHIN):
+            while True:
+                await app.workers.attend(accepted.session)
+                turn = await app.store.turn_of(accepted.session, accepted.seq)
+                if turn and not _on_its_way(turn):
+                    return turn
+                await asyncio.sleep(LOOKS_AGAIN)
+    except TimeoutError:
+        raise Unavailable("the answer takes too long; it will be in the session's log") from None
 
 
 def _on_its_way(turn: Turn) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from bot.domain.matching import Nothing, One, R, Reference, Several
-from bot.domain.reading import Reading
+from bot.domain.reading import Reading, telling
 from bot.domain.records import Money, Record, Records
 from bot.domain.session import Action, Evidence, Handoff, Proposal
 from bot.domain.vocabulary import ActionName, HandoffReason, IntentName, Language
@@ -131,8 +131,8 @@ class Ask:
     now: datetime
     readings: tuple[Reading, ...] = ()
     evidence: tuple[Evidence, ...] = ()
-    again: bool = False
-    """The same was asked in the turn before."""
+    told: tuple[str, ...] = ()
+    """The records that the turn before told of, where the same was asked."""
 
     @property
     def identified(self) -> bool:
@@ -141,8 +141,8 @@ class Ask:
 
     @property
     def reading(self) -> Reading | None:
-        """The picture of this turn that says most."""
-        return max(self.readings, key=lambda r: len(r.facts), default=None)
+        """The picture that this turn is about."""
+        return telling(self.readings)
 
     def find(self, candidates: Sequence[R]) -> One[R] | Several[R] | Nothing:
         """Which of the candidates the customer means: by picture, words, earlier turns."""

@@ -1,17 +1,17 @@
 """Which of the customer's records a picture or a phrase means: One, Several or Nothing."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Generic, TypeVar
 
-from bot.domain.reading import Reading
+from bot.domain.clues import NO_CLUES, Clues, clues_of, plain
+from bot.domain.reading import RECORD_PAGES, Reading
 from bot.domain.records import Charge, Coupon, Invoice, Order, Record, Records, Refund, Subscription
-from bot.domain.times import PartialTime, days_in
-from bot.domain.vocabulary import FactName, Page
+from bot.domain.times import PartialTime
+from bot.domain.vocabulary import Page
 
 R = TypeVar("R", Order, Subscription, Charge, Refund, Invoice, Coupon)
 
@@ -33,125 +33,6 @@ class Nothing:
     """``asked``: something was named, and no record is like it; else there is no such record at all."""
 
     asked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Clues:
-    """What a picture, or a text, says of which record is meant."""
-
-    numbers: frozenset[str] = frozenset()
-    amounts: frozenset[Decimal] = frozenset()
-    times: tuple[PartialTime, ...] = ()
-    names: tuple[str, ...] = ()
-    page: Page | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.numbers or self.amounts or self.times or self.names)
-
-    def over(self, other: "Clues") -> "Clues":
-        """These, and for what they leave open the other ones."""
-        return Clues(
-            self.numbers or other.numbers,
-            self.amounts or other.amounts,
-            self.times or other.times,
-            self.names or other.names,
-            self.page or other.page,
-        )
-
-
-NO_CLUES = Clues()
-
-_NUMBER_FACTS: tuple[FactName, ...] = ("order_no", "tracking_no", "transaction_no")
-_AMOUNT_FACTS: tuple[FactName, ...] = ("amount", "refund_amount")
-_TIME_FACTS: tuple[FactName, ...] = ("charged_at", "ordered_at", "refunded_at", "next_charge_at")
-_NAME_FACTS: tuple[FactName, ...] = ("plan", "product")
-
-
-def clues_of(reading: Reading) -> Clues:
-    """The clues of a picture."""
-
-    def values(names: Iterable[FactName]) -> list[str]:
-        return [fact.value for fact in reading.facts if fact.name in names]
-
-    times = (PartialTime.parse(value) for value in values(_TIME_FACTS))
-    return Clues(
-        numbers=frozenset(plain(number) for number in values(_NUMBER_FACTS)),
-        amounts=frozenset(filter(None, map(_decimal, values(_AMOUNT_FACTS)))),
-        times=tuple(time for time in times if time),
-        names=tuple(plain(name) for name in values(_NAME_FACTS)),
-        page=reading.page,
-    )
-
-
-_ID = re.compile(r"[A-Za-z]{1,6}-?\d[\dA-Za-z-]{3,}|\d{8,}")
-_MOBILE = re.compile(r"1[3-9]\d{9}")
-_AMOUNT = re.compile(
-    r"(?P<sign>[¥￥$€£]\s*)?(?P<n>\d{1,6}(?:,\d{3})*(?:\.\d{1,2})?)(?![\d.:：/]\d|\d)"
-    r"(?P<word>\s*(?:元|块|塊|圆|蚊|rmb|cny|usd|yuan|bucks?|dollars?))?",
-    re.I,
-)
-_OTHER_UNIT = re.compile(
-    r"\s*(?:[年月日号號天个個件次点點分岁歲%％小周楼]|(?:st|nd|rd|th|days?|months?|times?|pcs)\b)", re.I
-)
-
-
-@dataclass(frozen=True, slots=True)
-class SaidClues:
-    """The clues of a text, and what is left of the text without them."""
-
-    clues: Clues
-    rest: str
-
-
-def clues_in(text: str, records: Records, today: date) -> SaidClues:
-    """The clues of a text: numbers, amounts, days, and names that the customer's own records bear."""
-    text = unicodedata.normalize("NFKC", text)
-    rest = text
-    numbers = [found.group() for found in _ID.finditer(text) if not _MOBILE.fullmatch(found.group())]
-    for number in numbers:
-        rest = rest.replace(number, " ")
-    days = days_in(rest, today)
-    for said in sorted(days, key=lambda s: s.span, reverse=True):
-        rest = rest[: said.span[0]] + " " + rest[said.span[1] :]
-    amounts, rest = _amounts_in(rest)
-    names = tuple(name for name in _names(records) if len(name) >= 2 and name in plain(text))
-    return SaidClues(
-        Clues(frozenset(map(plain, numbers)), frozenset(amounts), tuple(said.day for said in days), names),
-        rest,
-    )
-
-
-def _amounts_in(text: str) -> tuple[set[Decimal], str]:
-    amounts, rest = set(), text
-    for found in _AMOUNT.finditer(text):
-        bare = not (found["sign"] or found["word"])
-        if bare and (_OTHER_UNIT.match(text, found.end("n")) or len(found["n"].partition(".")[0]) < 2):
-            continue
-        amount = _decimal(found["n"].replace(",", ""))
-        if amount:
-            amounts.add(amount)
-            rest = rest.replace(found.group(), " ", 1)
-    return amounts, rest
-
-
-def _names(records: Records) -> Iterable[str]:
-    for subscription in records.subscriptions:
-        yield plain(subscription.plan)
-    for order in records.orders:
-        for item in order.items:
-            yield plain(item.title)
-
-
-def plain(text: str) -> str:
-    """A name or number without what writers vary: width, case, spaces."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
-
-
-def _decimal(value: str) -> Decimal | None:
-    try:
-        return Decimal(value)
-    except InvalidOperation:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +96,12 @@ def traits_of(record: Record, records: Records) -> Traits:
             )
         case Refund():
             charge = records.charge(record.charge_no)
+            of_charge = traits_of(charge, records) if charge else traits([], [], [])
             return traits(
-                [record.refund_no, record.charge_no, charge.order_no if charge else None],
-                {record.amount} | ({charge.amount} if charge else set()),
-                [record.requested_at, record.expected_at, charge.charged_at if charge else None],
+                [record.refund_no, record.charge_no, *of_charge.numbers],
+                {record.amount} | of_charge.amounts,
+                [record.requested_at, record.expected_at, *of_charge.times],
+                of_charge.names,
                 own_number=False,
             )
         case Invoice():
@@ -239,18 +122,35 @@ _LEVEL = 1.0
 
 def score(clues: Clues, traits: Traits) -> float:
     """How well clues fit a record; ENOUGH and more is a fit."""
+    if clues.rows:
+        return max(score(row, traits) for row in clues.rows)
     points = 0.0
-    if clues.numbers & traits.numbers:
+    if (clues.numbers | clues.platform_numbers) & traits.numbers:
         points += _NUMBER
-    elif clues.numbers and traits.own_number:
+    elif clues.numbers and (traits.own_number or _same_make(clues.numbers, traits.numbers)):
         points += _OTHER_NUMBER
     if clues.amounts:
         points += _AMOUNT_EQUAL if clues.amounts & traits.amounts else _AMOUNT_OTHER
     if clues.times and traits.times:
         points += max(_time_points(said, moment) for said in clues.times for moment in traits.times)
-    if any(a in b or b in a for a in clues.names for b in traits.names):
+    if any(a in b or b in a for a in map(plain, clues.names) for b in traits.names):
         points += _NAME
     return points
+
+
+_MAKE = re.compile(r"([^\d]*)(\d+)")
+
+
+def _same_make(shown: Iterable[str], own: Iterable[str]) -> bool:
+    """Whether a number is made as the record's own ones are: then it is of another record of this shop."""
+    return bool({_make(number) for number in shown} & {_make(number) for number in own})
+
+
+def _make(number: str) -> tuple[str, int]:
+    """The letters that it begins with; without letters, how long it is."""
+    found = _MAKE.match(number)
+    letters, digits = found.groups() if found else (number, "")
+    return letters, 0 if letters else len(digits)
 
 
 def _time_points(said: PartialTime, moment: datetime | date) -> float:
@@ -274,9 +174,9 @@ _PAGES_OF: dict[type, frozenset[Page]] = {
 class Reference:
     """All that says which record is meant, the strongest first.
 
-    ``chosen``: a record that the customer picked among choices. ``said``: this turn's text. ``shown``: this
-    turn's picture. ``about``: what was last spoken of. ``earlier``: the last picture before. ``not_these``:
-    what the customer says it is not.
+    ``chosen``: a record that the customer picked among choices. ``said``: this turn's text. ``shown``: the
+    picture that is spoken of. ``about``: what was last spoken of. ``earlier``: the last picture before.
+    ``not_these``: what the customer says it is not.
     """
 
     chosen: str | None = None
@@ -286,32 +186,54 @@ class Reference:
     earlier: Clues = NO_CLUES
     not_these: tuple[str, ...] = ()
 
+    @property
+    def named(self) -> bool:
+        """Whether the customer has said or shown which one, not only that there is one."""
+        return bool(self.chosen or self.said or self.shown)
+
     def find(self, candidates: Sequence[R], records: Records) -> One[R] | Several[R] | Nothing:
         """Which of the candidates is meant."""
-        if self.chosen:
-            picked = [c for c in candidates if c.ref == self.chosen]
-            if picked:
-                return One(picked[0])
-        left = [c for c in candidates if c.ref not in self.not_these] or list(candidates)
-        if self.said or self._binds(self.shown, left):
-            return _best(self.said.over(self.shown), left, records)
-        if self.shown and isinstance(found := _best(self.shown, left, records), One | Several):
-            return found
+        picked = [c for c in candidates if c.ref == self.chosen] or _with(self.chosen, candidates, records)
+        if picked:
+            return _among(picked)
+        left = [c for c in candidates if c.ref not in self.not_these]
+        if self.said:
+            found = _best(self.said.over(self.shown), left, records)
+            if not self.said.soft or not isinstance(found, Nothing):
+                return found
+        if self.shown:
+            found = _shown(self.shown, left, records)
+            if rules_out(self.shown) or not isinstance(found, Nothing):
+                return found
         spoken_of = [c for c in left if c.ref in self.about]
+        spoken_of = spoken_of or [c for ref in self.about for c in _with(ref, left, records)]
         if spoken_of:
             return _among(spoken_of)
-        if self.earlier and isinstance(found := _best(self.earlier, left, records), One | Several):
+        if self.earlier and not isinstance(found := _shown(self.earlier, left, records), Nothing):
             return found
-        return _among(left) if left else Nothing(asked=False)
+        return _among(left) if left else Nothing(asked=bool(candidates))
 
-    @staticmethod
-    def _binds(shown: Clues, candidates: Sequence[R]) -> bool:
-        """Whether a picture that fits none of the candidates means that there is no such record."""
-        return bool(shown) and any(shown.page in _PAGES_OF[type(c)] for c in candidates)
+
+def rules_out(shown: Clues) -> bool:
+    """Whether a picture that fits no record means that there is no such record."""
+    return bool(shown.numbers) or (bool(shown) and shown.page in RECORD_PAGES)
+
+
+def exactly(target: str, records: Records) -> Reference:
+    """The one record of this number; nothing else, also when it is gone."""
+    ref = next((r.ref for r in records.all() if r.ref.partition(" ")[2] == target), None)
+    return Reference(chosen=ref) if ref else Reference(said=Clues(numbers=frozenset({plain(target)})))
+
+
+def fits(clues: Clues, ref: str, records: Records) -> bool:
+    """Whether clues can be of this record."""
+    record = records.by_ref(ref)
+    return record is not None and score(clues, traits_of(record, records)) >= ENOUGH
 
 
 def _among(candidates: Sequence[R]) -> One[R] | Several[R]:
-    return One(candidates[0]) if len(candidates) == 1 else Several(tuple(candidates))
+    distinct = list({c.ref: c for c in candidates}.values())
+    return One(distinct[0]) if len(distinct) == 1 else Several(tuple(distinct))
 
 
 def _best(clues: Clues, candidates: Sequence[R], records: Records) -> One[R] | Several[R] | Nothing:
@@ -323,19 +245,53 @@ def _best(clues: Clues, candidates: Sequence[R], records: Records) -> One[R] | S
     return _among([c for s, c in fitting if s > top - _LEVEL])
 
 
+def _shown(clues: Clues, candidates: Sequence[R], records: Records) -> One[R] | Several[R] | Nothing:
+    """The best by its own traits, else what belongs to the record that the picture shows."""
+    found = _best(clues, candidates, records)
+    if isinstance(found, Nothing) and (record := _record_of(clues, records)):
+        related = _with(record.ref, candidates, records)
+        return _among(related) if related else found
+    return found
+
+
+def _with(ref: str | None, candidates: Sequence[R], records: Records) -> list[R]:
+    """The candidates that belong with a record: an order and its payments, a charge and its refund."""
+    record = records.by_ref(ref) if ref else None
+    keys = _keys(record, records) if record else frozenset[str]()
+    return [c for c in candidates if keys & _keys(c, records)]
+
+
+def _keys(record: Record, records: Records) -> frozenset[str]:
+    """The orders, charges and subscriptions that a record has to do with."""
+    match record:
+        case Order() | Invoice():
+            keys: list[str | None] = [record.order_no]
+        case Subscription():
+            keys = [record.id]
+        case Charge():
+            keys = [record.charge_no, record.order_no, record.subscription]
+        case Refund():
+            charge = records.charge(record.charge_no)
+            keys = [record.charge_no, charge.order_no if charge else None]
+        case Coupon():
+            keys = []
+    return frozenset(filter(None, keys))
+
+
 def record_shown(reading: Reading, records: Records) -> Record | None:
     """The record that a picture shows, for the evidence; the latest where it fits several alike."""
-    clues = clues_of(reading)
-    if not clues:
-        return None
+    return _record_of(clues_of(reading), records)
+
+
+def _record_of(clues: Clues, records: Records) -> Record | None:
     kinds: tuple[Sequence[Record], ...] = (
         records.charges,
         records.subscriptions,
         records.orders,
         records.refunds,
     )
-    own_kind = sorted(kinds, key=lambda kind: not (kind and reading.page in _PAGES_OF[type(kind[0])]))
-    for kind in own_kind:
+    own_kind = sorted(kinds, key=lambda kind: not (kind and clues.page in _PAGES_OF[type(kind[0])]))
+    for kind in own_kind if clues else ():
         scored = [(score(clues, traits_of(record, records)), record) for record in kind]
         fitting = [(s, r) for s, r in scored if s >= ENOUGH]
         if fitting:

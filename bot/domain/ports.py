@@ -197,7 +197,10 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What happens in a session, for whoever watches it: a new log line, or a status."""
+    """What happens in a session, for whoever watches it: a new log line, or a status.
+
+    ``seq`` is the new line, or the line that the status is about: one that comes late is told from the news.
+    """
 
     kind: Literal["entry", "reading", "thinking", "waiting", "human", "idle"]
     seq: int | None = None

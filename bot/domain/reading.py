@@ -1,12 +1,13 @@
 """What a screenshot says. A Reading has no verbs: nothing in it can act."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from bot.domain.base import Model
-from bot.domain.vocabulary import FactName, Flag, IntentName, Page, PageLanguage, PictureId
+from bot.domain.vocabulary import PAGES, FactName, Flag, IntentName, Page, PageLanguage, PictureId
 
 Box = tuple[int, int, int, int]
 Confidence = Annotated[float, Field(ge=0, le=1)]
@@ -82,3 +83,30 @@ class Seen:
 
     readings: tuple[Reading, ...]
     hint: Hint | None = None
+
+
+RECORD_PAGES: frozenset[Page] = frozenset(PAGES) - {"product", "chat", "error", "other"}
+"""Pages that show a record of a shop, rather than mention one by the way."""
+
+
+def telling(readings: Sequence[Reading]) -> Reading | None:
+    """Of a turn's pictures, the one that it is about: that says most, and not by the way."""
+
+    def says(reading: Reading) -> tuple[bool, int]:
+        return reading.page in RECORD_PAGES and bool(reading.facts), len(reading.facts)
+
+    return max(readings, key=says, default=None)
+
+
+ONE_A_ROW: frozenset[FactName] = frozenset({"amount", "refund_amount", "order_no", "tracking_no"})
+
+
+def rows(reading: Reading) -> tuple[Reading, ...]:
+    """A list of orders or charges as its rows, each with what stands outside of them; else the one reading."""
+    groups = sorted({f.group for f in reading.facts if f.group is not None and f.name in ONE_A_ROW})
+    if len(groups) < 2:
+        return (reading,)
+    return tuple(
+        reading.model_copy(update={"facts": tuple(f for f in reading.facts if f.group in (None, group))})
+        for group in groups
+    )

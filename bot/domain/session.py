@@ -37,6 +37,10 @@ PROPOSAL_STANDS = timedelta(minutes=30)
 """After this a yes no longer confirms: the customer is asked again."""
 
 
+COURTESIES: frozenset[IntentName] = frozenset({"greet", "thank"})
+"""What leaves open whatever the customer was asked."""
+
+
 class Owner(StrEnum):
     """Who answers: ``bot -> waiting -> human -> bot | closed``."""
 
@@ -176,13 +180,17 @@ class Dialogue(Model):
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """The choices offered in the last exchange."""
-        return self.last.options if self.last else ()
+        """The choices offered last; a word of courtesy leaves them open."""
+        return next((e.options for e in reversed(self.exchanges) if e.intent not in COURTESIES), ())
 
     @property
     def about(self) -> tuple[str, ...]:
         """The records that were last spoken of."""
         return next((e.about for e in reversed(self.exchanges) if e.about), ())
+
+    def told(self, intent: IntentName) -> tuple[str, ...]:
+        """The records that the last turn told of, if this is what was asked."""
+        return self.last.about if self.last and self.last.intent == intent else ()
 
     @property
     def intent(self) -> IntentName | None:
@@ -193,7 +201,21 @@ class Dialogue(Model):
     @property
     def reading(self) -> Reading | None:
         """The last picture that said something."""
-        return next((e.reading for e in reversed(self.exchanges) if e.reading), None)
+        return next((e.reading for e in reversed(self.exchanges) if e.reading and e.reading.facts), None)
+
+    @property
+    def picture_on_the_table(self) -> bool:
+        """Whether that picture has come after whatever record was last spoken of."""
+        latest = next(
+            (e for e in reversed(self.exchanges) if e.about or (e.reading and e.reading.facts)), None
+        )
+        return latest is not None and not latest.about
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether the bot's last question is open: leave for something, a choice, or what is meant."""
+        last = next((e for e in reversed(self.exchanges) if e.intent not in COURTESIES), None)
+        return last is not None and (last.proposal is not None or bool(last.options) or last.unclear)
 
     @property
     def unclear_in_a_row(self) -> int:

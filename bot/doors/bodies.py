@@ -43,7 +43,8 @@ async def read_body(request: Request, limit: int, too_large: ShotdeskError) -> b
 
     What is too much is still taken in, and let go: a client hears an answer once it has sent everything.
     """
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(BODY_WITHIN.total_seconds()):
             async for part in request.stream():

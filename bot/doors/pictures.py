@@ -15,6 +15,8 @@ from bot.domain.vocabulary import PictureId
 from bot.doors.bodies import SessionName, read_body
 from bot.doors.errors import TooManyRequests
 
+UPLOAD_PATH = "/v1/pictures"
+
 PICTURE_LIMIT = 10 * 1024 * 1024
 """Bytes of one picture."""
 
@@ -40,7 +42,7 @@ def routes(app: App) -> APIRouter:
     router = APIRouter()
 
     @router.post(
-        "/v1/pictures",
+        UPLOAD_PATH,
         status_code=201,
         summary="Upload a picture",
         openapi_extra={

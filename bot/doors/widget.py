@@ -200,7 +200,7 @@ class Widget:
         async for news in self._app.cache.watch(self._session):
             if news.kind == "entry":
                 await self._catch_up()
-            elif news.kind != "idle":
+            elif news.kind != "idle" and (news.seq is None or news.seq >= self._shown):
                 await self._send(type="status", status=news.kind)
 
     async def _catch_up(self) -> None:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.errors import Unavailable
 from bot.domain.intent import Propose, Value
 from bot.domain.message import Reply
 from bot.domain.ports import ClaimedEffect, Fenced, Ids, OrderSystem, Performed, Store
@@ -76,7 +75,7 @@ class Actions:
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
                 return await self._orders.perform(effect.customer, action, effect.proposal.id)
-        except (TimeoutError, Unavailable) as error:
+        except Exception as error:  # whatever it was, it may have been done: the same key is asked again
             log.warning(
                 "effect.unknown", action=effect.proposal.id, name=action.name, error=type(error).__name__
             )

@@ -4,17 +4,19 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 import structlog
 
+from bot.domain.errors import Unavailable
 from bot.domain.intent import IntentMatch, Meant
 from bot.domain.matching import Reference
 from bot.domain.message import Entry
 from bot.domain.ports import Clock, Fenced, OrderSystem, Superseded
-from bot.domain.reading import Seen
+from bot.domain.reading import Seen, telling
 from bot.domain.records import Records
 from bot.domain.session import Draft, Evidence, Exchange, Owner, Session, Turn
-from bot.domain.vocabulary import SessionId
+from bot.domain.vocabulary import CustomerId, SessionId
 from bot.flow.burst import NONE, patience
 from bot.flow.decision import Decided, Decision
 from bot.flow.evidence import compare
@@ -27,6 +29,9 @@ log = structlog.get_logger()
 
 RESTARTS_AT_MOST = 3
 """Somebody who never stops typing is answered all the same."""
+
+AT_ONCE = 32
+"""Turns that one process takes side by side. Who waits for the rest of a burst takes nobody's place."""
 
 LOOKS_AGAIN = timedelta(milliseconds=200)
 
@@ -45,14 +50,15 @@ class ConversationManager:
     ) -> None:
         self._inbox, self._perception, self._understanding = inbox, perception, understanding
         self._orders, self._decision, self._clock = orders, decision, clock
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     async def turn(self, claim: Claim, *, final: bool = False) -> Draft:
         """One turn, one commit. Raises Superseded or Fenced: then nothing has happened."""
         session, messages, began = claim.session, claim.messages, time.perf_counter()
         seen = await self._perceive(session, messages)  # masked, flagged, whoever owns the session
-        records = await self._orders.records(session.customer)
-        meant = self._understand(messages, seen, session, records)
-        evidence = compare(seen.readings, records)
+        records = await self._records(session.customer)
+        meant = self._understand(messages, seen, session, records or Records())
+        evidence = compare(seen.readings, records) if records else ()
         if session.owner is Owner.BOT:
             decided = await self._decision.decide(meant, seen, evidence, records, session, self._clock())
         else:
@@ -79,7 +85,8 @@ class ConversationManager:
             if current is None:
                 return None
             try:
-                return await self._turn_or_truth(current, final=restart == RESTARTS_AT_MOST)
+                async with self._places:
+                    return await self._turn_or_truth(current, final=restart == RESTARTS_AT_MOST)
             except Superseded:
                 current = await self._inbox.again(current)
         return None
@@ -100,7 +107,8 @@ class ConversationManager:
         current: Claim | None = claim
         while current and (wait := await self._patience(current)) > NONE:
             await asyncio.sleep(min(wait, LOOKS_AGAIN).total_seconds())
-            current = await self._inbox.again(current)
+            if await self._inbox.has_more(current):
+                current = await self._inbox.again(current)
         return current
 
     async def _patience(self, claim: Claim) -> timedelta:
@@ -113,10 +121,19 @@ class ConversationManager:
 
     async def _perceive(self, session: Session, messages: Sequence[Entry]) -> Seen:
         attachments = [a for m in messages for a in m.attachments]
-        await self._inbox.show_status(session, "reading" if attachments else "thinking")
+        doing: Literal["reading", "thinking"] = "reading" if attachments else "thinking"
+        await self._inbox.show_status(session, doing, messages[-1].seq)
         if not attachments:
             return Seen(())
         return await self._perception.perceive(attachments, _text(messages), session.dialogue.last_bot)
+
+    async def _records(self, customer: CustomerId | None) -> Records | None:
+        """None while the order system is down: what was read and asked is kept all the same."""
+        try:
+            return await self._orders.records(customer)
+        except Unavailable as error:
+            log.warning("turn.without_records", error=error.message)
+            return None
 
     def _understand(self, messages: Sequence[Entry], seen: Seen, session: Session, records: Records) -> Meant:
         return self._understanding.understand(
@@ -126,7 +143,10 @@ class ConversationManager:
     def _failed(self, claim: Claim) -> Draft:
         language = language_of(_text(claim.messages), (), claim.session.dialogue)
         meant = Meant(IntentMatch("out_of_scope", 0.0), language, Reference())
-        decided = self._decision.failed(claim.session.owner, language)
+        owner = claim.session.owner
+        decided = (
+            self._decision.failed(language) if owner is Owner.BOT else self._decision.aside(owner, meant)
+        )
         return drafted(claim, Seen(()), meant, (), decided, now=self._clock(), began=time.perf_counter())
 
 
@@ -143,7 +163,7 @@ def drafted(
     """All that one turn commits, from what it saw, meant and decided."""
     session, messages = claim.session, claim.messages
     number = session.turns + 1
-    used = max(seen.readings, key=lambda r: len(r.facts), default=None)
+    used = telling(seen.readings)
     turn = Turn(
         session=session.id,
         turn=number,

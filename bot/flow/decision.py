@@ -16,7 +16,7 @@ from bot.domain.intent import (
     Propose,
     Say,
 )
-from bot.domain.matching import Clues, Reference, plain
+from bot.domain.matching import exactly
 from bot.domain.message import Reply
 from bot.domain.reading import Seen
 from bot.domain.records import Records
@@ -38,6 +38,10 @@ NOT_OFFERED: frozenset[IntentName] = frozenset(
     {"greet", "thank", "affirm", "deny", "out_of_scope", "complain"}
 )
 """Nothing that a customer would pick as what they want done."""
+
+
+STANDS_ALONE: frozenset[IntentName] = NOT_OFFERED - {"out_of_scope"} | {"talk_to_human"}
+"""What can be answered whatever picture and records say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +69,20 @@ class Decision:
         meant: Meant,
         seen: Seen,
         evidence: tuple[Evidence, ...],
-        records: Records,
+        records: Records | None,
         session: Session,
         now: datetime,
     ) -> Decided:
+        """``records``: None while the order system is down."""
+        if records is None and meant.match.intent not in STANDS_ALONE:
+            return self.failed(meant.language)
+        records = records or Records()
         match meant.settled:
             case Confirmed(proposal):
                 return await self._confirm(proposal, meant, records, session, now)
             case Declined(proposal):
                 return self._decline(proposal, meant)
-        if meant.unclear:
+        if meant.unclear or self._needs_the_picture(meant, seen):
             return self._clarify(meant, seen, session)
         ask = Ask(
             intent=meant.match.intent,
@@ -83,7 +91,7 @@ class Decision:
             now=now,
             readings=seen.readings,
             evidence=evidence,
-            again=session.dialogue.intent == meant.match.intent,
+            told=session.dialogue.told(meant.match.intent),
         )
         outcome = await self._handlers[meant.match.intent].handle(ask)
         decided = self._word(outcome, ask.intent, meant.language, records, now)
@@ -97,10 +105,8 @@ class Decision:
             return Decided(self._wording.say(SHARED, "waiting", {}, meant.language))
         return Decided(None)
 
-    def failed(self, owner: Owner, language: Language) -> Decided:
+    def failed(self, language: Language) -> Decided:
         """When a part that is needed has failed, the customer hears the truth and gets a person."""
-        if owner is not Owner.BOT:
-            return Decided(None)
         reply = self._wording.say(SHARED, "trouble", {}, language)
         return Decided(reply, handoff=Handoff(reason="failure"))
 
@@ -109,7 +115,7 @@ class Decision:
     ) -> Decided:
         """The handler looks again: only what it would still propose, on today's records, is done."""
         intent: IntentName = proposal.intent
-        reference = _exactly(proposal.action.target, records)
+        reference = exactly(proposal.action.target, records)
         outcome = await self._handlers[intent].handle(
             Ask(intent=intent, reference=reference, records=records, now=now)
         )
@@ -119,6 +125,12 @@ class Decision:
         effect = self._actions.confirm(proposal, session, session.customer, meant.language)
         about = outcome.about if isinstance(outcome, Propose) else ()
         return Decided(None, about=about, effect=effect, actions=(as_pending(effect),))
+
+    @staticmethod
+    def _needs_the_picture(meant: Meant, seen: Seen) -> bool:
+        """Whether the question rests on a picture that nobody can read."""
+        unread = bool(seen.readings) and all("unreadable" in r.flags for r in seen.readings)
+        return unread and not meant.reference.named and meant.match.intent not in STANDS_ALONE
 
     def _decline(self, proposal: Proposal, meant: Meant) -> Decided:
         refused = proposal.action.model_copy(update={"status": "refused"})
@@ -148,7 +160,8 @@ class Decision:
         reply = self._wording.say(intent, outcome.key, outcome.wording, language)
         match outcome:
             case Say(about=about):
-                return Decided(reply, about=about)
+                answers = tuple(Option(label=label, intent=intent) for label in reply.quick_replies)
+                return Decided(reply, about=about, options=answers)
             case Choose(records=choices):
                 options = tuple(
                     Option(label=self._wording.label(r, records, language), ref=r.ref)
@@ -169,7 +182,11 @@ class Decision:
         self, decided: Decided, evidence: Sequence[Evidence], records: Records, language: Language
     ) -> Decided:
         """The reply, opened by where picture and records disagree: it is the records that count."""
-        differing = [e for e in evidence if e.verdict == "mismatch" and e.fact in SAID_WHEN_THEY_DIFFER]
+        differing = [
+            e
+            for e in evidence
+            if e.verdict == "mismatch" and e.fact in SAID_WHEN_THEY_DIFFER and e.shown != e.recorded
+        ]
         if not differing or decided.reply is None:
             return decided
         said = [self._difference(line, records, language) for line in differing[:3]]
@@ -190,12 +207,6 @@ class Decision:
             return self._wording.amount(value, currency, language)
         time = PartialTime.parse(value)
         return self._wording.partial(time, language) if time else value
-
-
-def _exactly(target: str, records: Records) -> Reference:
-    """The one record that a proposal was about; nothing else, also when it is gone."""
-    ref = next((r.ref for r in records.all() if r.ref.partition(" ")[2] == target), None)
-    return Reference(chosen=ref) if ref else Reference(said=Clues(numbers=frozenset({plain(target)})))
 
 
 def _with_buttons(reply: Reply, options: Sequence[Option]) -> Reply:

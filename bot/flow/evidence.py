@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
-from bot.domain.matching import plain, record_shown
-from bot.domain.reading import Fact, Reading
+from bot.domain.clues import plain
+from bot.domain.matching import record_shown
+from bot.domain.reading import Fact, Reading, rows
 from bot.domain.records import Charge, Order, Record, Records, Refund, Subscription
 from bot.domain.session import Evidence
 from bot.domain.times import PartialTime
@@ -35,7 +36,7 @@ Recorded = dict[FactName, tuple[str | datetime | date | Decimal, ...]]
 
 def compare(readings: Sequence[Reading], records: Records) -> tuple[Evidence, ...]:
     """Every comparable fact of every picture, with its verdict. Pixels never prove and never disprove."""
-    return tuple(line for reading in readings for line in _compare_one(reading, records))
+    return tuple(line for reading in readings for row in rows(reading) for line in _compare_one(row, records))
 
 
 def _compare_one(reading: Reading, records: Records) -> list[Evidence]:
@@ -45,12 +46,14 @@ def _compare_one(reading: Reading, records: Records) -> list[Evidence]:
     for name in COMPARED:
         for fact in _distinct(reading.all(name)):
             if record is None:
-                lines.append(
-                    Evidence(fact=name, shown=fact.value, recorded=None, verdict="not_found", record=None)
-                )
+                lines.append(_not_found(fact))
             elif name in recorded:
                 lines.append(_line(fact, recorded[name], record))
     return lines
+
+
+def _not_found(fact: Fact) -> Evidence:
+    return Evidence(fact=fact.name, shown=fact.value, recorded=None, verdict="not_found", record=None)
 
 
 def _distinct(facts: Sequence[Fact]) -> list[Fact]:
@@ -59,6 +62,8 @@ def _distinct(facts: Sequence[Fact]) -> list[Fact]:
 
 def _line(fact: Fact, recorded: tuple[str | datetime | date | Decimal, ...], record: Record) -> Evidence:
     agreeing = next((value for value in recorded if agrees(fact, value, record)), None)
+    if agreeing is None and fact.name == "order_no" and isinstance(record, Charge):
+        return _not_found(fact)  # a payment platform has numbers of its own for the same charge
     verdict: Verdict = "mismatch" if agreeing is None else "match"
     value = recorded[0] if agreeing is None else agreeing
     return Evidence(
@@ -90,7 +95,7 @@ def recorded_of(record: Record, records: Records) -> Recorded:
         case Subscription():
             facts = {
                 "amount": (record.price,),
-                "plan": (record.plan,),
+                "plan": _names_of(record, records),
                 "auto_renewal": ("on" if record.auto_renewal else "off",),
             }
             if record.next_charge_at:
@@ -124,6 +129,12 @@ def recorded_of(record: Record, records: Records) -> Recorded:
             return facts
         case _:
             return {}
+
+
+def _names_of(subscription: Subscription, records: Records) -> tuple[str, ...]:
+    """A plan goes by its own name and by what its charges call it: 黄金会员连续包月, 黄金会员自动续费."""
+    described = (charge.description for charge in records.charges_of(subscription))
+    return tuple(dict.fromkeys([subscription.plan, *filter(None, described)]))
 
 
 def agrees(fact: Fact, recorded: str | datetime | date | Decimal, record: Record) -> bool:

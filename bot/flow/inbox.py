@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from bot.domain.errors import BadText, TextTooLong
+from bot.domain.errors import BadText, TextTooLong, Unavailable
 from bot.domain.message import MAX_TEXT, Accepted, Entry, Message
-from bot.domain.ports import Claimed, Clock, Live, SessionCache, Store
+from bot.domain.ports import Claimed, Clock, Live, SessionCache, Store, Ticket
 from bot.domain.session import MEMORY, WINDOW, Dialogue, Draft, Owner, Session
 from bot.domain.vocabulary import CustomerId, SessionId
 
@@ -40,7 +40,14 @@ class Inbox:
     async def claim(self, session: SessionId) -> "Claim | None":
         """The session with its unanswered messages, if there are any and nobody else has it."""
         claimed = await self._store.claim(session, self._holder, LEASE)
-        return await self._claim(claimed) if claimed else None
+        if claimed is None:
+            return None
+        async with self._let_go_when_stopped(claimed.ticket):
+            return await self._claim(claimed)
+
+    async def has_more(self, claim: "Claim") -> bool:
+        """Whether it may be worth to claim again: looking costs less than writing, and many may be waiting."""
+        return await self._store.last_seq(claim.session.id) > claim.claimed.ticket.upto
 
     async def again(self, claim: "Claim") -> "Claim | None":
         """The same claim with what has come since; None if somebody else has it now."""
@@ -59,27 +66,39 @@ class Inbox:
         """Whether a picture for this session is on its way."""
         return await self._cache.expects_picture(session)
 
-    async def show_status(self, session: Session, status: Literal["reading", "thinking"]) -> None:
-        """What the bot is doing, for a customer whom it answers."""
+    async def show_status(self, session: Session, status: Literal["reading", "thinking"], seq: int) -> None:
+        """What the bot does about the line ``seq``, for a customer whom it answers."""
         if session.owner is Owner.BOT:
-            await self._cache.announce(session.id, Live(status))
+            await self._cache.announce(session.id, Live(status, seq))
 
     @asynccontextmanager
     async def held(self, claim: "Claim") -> AsyncIterator[None]:
         """Keeps the lease alive for as long as the turn takes."""
         renewing = asyncio.create_task(self._renew(claim))
         try:
-            yield
+            async with self._let_go_when_stopped(claim.claimed.ticket):
+                yield
         finally:
             renewing.cancel()
             with suppress(asyncio.CancelledError):
                 await renewing
 
+    @asynccontextmanager
+    async def _let_go_when_stopped(self, ticket: Ticket) -> AsyncIterator[None]:
+        """Then somebody else goes on at once, not after the lease."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            with suppress(Unavailable):
+                await self._store.release(ticket)
+            raise
+
     async def _renew(self, claim: "Claim") -> None:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            if not await self._store.renew(claim.claimed.ticket, LEASE):
-                return
+            with suppress(Unavailable):  # there is time for another try
+                if not await self._store.renew(claim.claimed.ticket, LEASE):
+                    return
 
     async def _claim(self, claimed: Claimed) -> "Claim":
         id = claimed.ticket.session

@@ -1,5 +1,6 @@
 """Deliver, retry, never twice: the way out, in order within a session."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -12,6 +13,9 @@ from bot.domain.vocabulary import SessionId
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=15)
+
+TAKES = timedelta(seconds=10)
+"""A platform that has not answered by then is tried again, before the lease runs out."""
 
 TRIES_AGAIN = tuple(timedelta(seconds=s) for s in (1, 5, 30, 120, 600, 1800, 3600))
 """When a reply that a platform did not take is sent again, with the same key."""
@@ -39,11 +43,11 @@ class Outbox:
             await self._store.settle_reply(outgoing, give_up=True)
             return True
         try:
-            await channel.send(outgoing)
-        except Unavailable as error:
-            log.warning(
-                "reply.put_off", session=outgoing.entry.session, seq=outgoing.entry.seq, error=error.code
-            )
+            async with asyncio.timeout(TAKES.total_seconds()):
+                await channel.send(outgoing)
+        except (Unavailable, TimeoutError) as error:
+            entry = outgoing.entry
+            log.warning("reply.put_off", session=entry.session, seq=entry.seq, error=type(error).__name__)
             await self._put_off(outgoing)
             return False
         await self._store.settle_reply(outgoing)

@@ -7,20 +7,49 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from bot.domain.clues import NO_CLUES, SaidClues, clues_in, clues_of, clues_of_all, plain
 from bot.domain.intent import Alternative, Confirmed, Declined, IntentMatch, Meant, Settled
-from bot.domain.matching import NO_CLUES, Reference, SaidClues, clues_in, clues_of, without_about
+from bot.domain.matching import Reference, exactly, fits, without_about
 from bot.domain.message import Entry
+from bot.domain.phrases import (
+    consents,
+    follows_on,
+    holds_back,
+    is_bare_yes,
+    is_conditional,
+    is_not_this,
+    is_question,
+    means_another,
+    names_the_act,
+    place_in,
+    points,
+    says_nothing_more,
+)
 from bot.domain.ports import Classifier
 from bot.domain.reading import Hint, Reading
 from bot.domain.records import Records
-from bot.domain.session import Dialogue, Option, Proposal
+from bot.domain.session import COURTESIES, Dialogue, Option, Proposal
 from bot.domain.vocabulary import IntentName, Language, Page
 
 SURE = 0.45
 """Below this the customer is asked rather than guessed at."""
 
+SURE_OF_OWN = 0.3
+"""The same where the text names one of the customer's own records: it is about that, whatever it asks."""
+
+SURE_BESIDE_A_BLANK = 0.6
+"""The same beside a picture that names nothing: 看看这个 may be about anything."""
+
 SURE_YES = 0.6
 """A yes sets something in motion, so it has to be plainer."""
+
+LONGEST_YES = 40
+"""Characters beyond which a text says more than yes."""
+
+SURE_OF_NOTHING = 0.8
+"""From here on a text beside a picture is taken to be none of the shop's business."""
+
+_NO_ASK: frozenset[IntentName] = frozenset({"affirm", "deny", "out_of_scope"})
 
 PAGE_ASKS: dict[Page, IntentName] = {
     "charge_notice": "explain_charge",
@@ -38,53 +67,6 @@ PAGE_ASKS: dict[Page, IntentName] = {
 
 PAGE_WEIGHT = 1.5
 """How much the page's own question gains over what the words alone say."""
-
-COURTESIES: frozenset[IntentName] = frozenset({"greet", "thank"})
-
-_HOLD = re.compile(
-    r"不|别|別|甭|勿|没|沒|未|等等|等下|先|算了|取消操作|"
-    r"\b(?:no|not|don'?t|dont|never|wait|hold|later|stop|nope|nah)\b",
-    re.I,
-)
-_YES_WITH_NO = re.compile(
-    r"没问题|沒問題|没错|沒錯|没事|不用谢|不客气|不想(?:要|续|再)|不再|不续|不需要(?:了|这)|"
-    r"why not|no problem|no worries",
-    re.I,
-)
-"""Words of consent that hold a word of holding back."""
-
-_QUESTION = re.compile(
-    r"[?？]|吗|嗎|呢|为什么|為什麼|为啥|怎么|怎麼|什么|什麼|多少|几|哪|啥|"
-    r"\b(?:why|what|when|how|which|where|who|will|does|can|could)\b",
-    re.I,
-)
-_NOT_THIS = re.compile(
-    r"不是(?:这|這|那|它|他|说这|說這)|不对[，, ]|not (?:this|that) (?:one|charge|order)?|not that|wrong one",
-    re.I,
-)
-_FILLER = re.compile(
-    r"[\s\W_]+|那|这|這|笔|筆|个|個|条|條|单|單|的|是|了|我|说|說|问|問|要|吧|啊|呀|不|对|對|元|块|错|錯|订|訂|号|號|"
-    r"\b(?:the|one|that|this|no|not|it'?s|its|is|i|mean|mean[st]?|of|from|on|for|charge|order|number)\b",
-    re.I,
-)
-_PLACES = (
-    ("一1", "first|1st"),
-    ("二2", "second|2nd"),
-    ("三3", "third|3rd"),
-    ("四4", "fourth|4th"),
-    ("五5", "fifth|5th"),
-)
-
-
-def _place(digits: str, english: str) -> str:
-    return rf"第[{digits}](?!\d|天|次|期|月)|^\s*[{digits}]\s*[.。号號]?\s*$|\b(?:the )?(?:{english})\b"
-
-
-_ORDINALS: tuple[tuple[re.Pattern[str], int], ...] = (
-    *((re.compile(_place(*place), re.I), index) for index, place in enumerate(_PLACES)),
-    (re.compile(r"最后[一那]|最後[一那]|最下面|\b(?:the )?last (?:one|of)\b", re.I), -1),
-)
-"""The words for a place in a list of choices, and the place."""
 
 
 class Understanding:
@@ -110,13 +92,22 @@ class Understanding:
         reference = _reference(said, text, readings, dialogue)
         language = language_of(text, readings, dialogue)
 
-        if option := _chosen(text, dialogue.options):
+        if not readings and (option := _chosen(text, dialogue.options)):
             return self._pick(option, dialogue, reference, language)
 
-        pending = dialogue.proposal(now)
-        match = self._intent(text, said, readings, hint, dialogue)
-        settled = self._settle(text, match, pending, said, readings)
-        if isinstance(settled, Confirmed):
+        match = self._intent(text, said, readings, hint, dialogue, records)
+        proposal = dialogue.last.proposal if dialogue.last else None
+        if proposal is None or readings or not text:
+            no_answer = dialogue.unclear_in_a_row > 0 and match.intent in _NO_ASK
+            unclear = no_answer or _unclear(match, said, readings)
+            return Meant(match, language, reference, unclear=unclear)
+        stands = dialogue.proposal(now) is not None
+        settled, asks_again = self._settle(text, match, proposal, said, records)
+        if asks_again or (isinstance(settled, Confirmed) and not stands):
+            another = is_not_this(text) or (said.clues and not _is_of(said, proposal, records))
+            target = reference if another else exactly(proposal.action.target, records)
+            return Meant(IntentMatch(proposal.intent, match.confidence), language, target)
+        if isinstance(settled, Confirmed) and match.intent != proposal.intent:
             match = IntentMatch("affirm", max(match.confidence, SURE_YES))
         elif isinstance(settled, Declined):
             match = IntentMatch("deny", max(match.confidence, SURE_YES))
@@ -125,8 +116,8 @@ class Understanding:
             language=language,
             reference=reference,
             settled=settled,
-            keeps_proposal=pending is not None and match.intent in COURTESIES and not readings,
-            unclear=settled is None and match.confidence < SURE,
+            keeps_proposal=match.intent in COURTESIES,
+            unclear=settled is None and _unclear(match, said, readings),
         )
 
     def _pick(self, option: Option, dialogue: Dialogue, reference: Reference, language: Language) -> Meant:
@@ -140,51 +131,92 @@ class Understanding:
         readings: Sequence[Reading],
         hint: Hint | None,
         dialogue: Dialogue,
+        records: Records,
     ) -> IntentMatch:
         page_asks = _page_asks(readings)
         if not text:
             return _without_words(page_asks, hint)
-        match = self._classifier.classify(text, dialogue.last_bot)
+        match = self._classified(text, dialogue)
+        if match.intent in _NO_ASK and said.clues.numbers and says_nothing_more(said.rest):
+            match = IntentMatch(_asks_of(said.clues.numbers, records), SURE_YES)
+        elif match.intent == "out_of_scope" and match.alternatives and said.clues and not said.clues.soft:
+            match = _without_the_first(match)  # it names a record of a shop
         goes_on = _goes_on(text, said, match, dialogue)
         if goes_on:
             return IntentMatch(goes_on, 0.9, (Alternative(match.intent, match.confidence),))
-        return _weighed(match, page_asks, hint)
+        weighed = _weighed(match, page_asks, hint)
+        return _without_words(page_asks, hint) if page_asks and _asks_nothing(weighed) else weighed
+
+    def _classified(self, text: str, dialogue: Dialogue) -> IntentMatch:
+        """In the light of what the bot said; by itself where that makes no sense of it, or where nothing was
+        asked that one could agree to."""
+        match = self._classifier.classify(text, dialogue.last_bot)
+        sure = match.intent != "out_of_scope" and match.confidence >= SURE
+        if dialogue.last_bot is None or (sure and (match.intent != "affirm" or dialogue.has_asked)):
+            return match
+        alone = self._classifier.classify(text)
+        return alone if alone.intent not in _NO_ASK and alone.confidence >= SURE else match
 
     def _settle(
-        self,
-        text: str,
-        match: IntentMatch,
-        pending: Proposal | None,
-        said: SaidClues,
-        readings: Sequence[Reading],
-    ) -> Settled:
-        """A yes has to be plain: no picture, no other record named, no question, no word of holding back."""
-        if pending is None or readings or not text:
-            return None
+        self, text: str, match: IntentMatch, proposal: Proposal, said: SaidClues, records: Records
+    ) -> tuple[Settled, bool]:
+        """What becomes of a proposal; and whether a yes is not plain enough, so that it is asked again.
+
+        A plain yes holds a word of consent, names no record but to have it done to it, asks nothing, sets no
+        condition and holds nothing back. The classifier alone is no consent.
+        """
         if self._is_yes(text):
-            return Confirmed(pending)
-        if self._is_no(text) or (match.intent == "deny" and not said.clues):
-            return Declined(pending)
-        if said.clues.numbers or said.clues.times:
-            return None
-        says_yes = match.intent == "affirm" and match.confidence >= SURE_YES
-        demands_it = match.intent == pending.intent and match.confidence >= SURE_YES and len(text) <= 24
-        plain = not _QUESTION.search(text) and not _HOLD.search(_YES_WITH_NO.sub("", text))
-        return Confirmed(pending) if (says_yes or demands_it) and plain else None
+            return Confirmed(proposal), False
+        if self._is_no(text):
+            return Declined(proposal), False
+        action = proposal.action.name
+        holds = holds_back(text, action)
+        of_this = not said.clues or (names_the_act(text, action) and _is_of(said, proposal, records))
+        plain = of_this and not (is_question(text) or is_conditional(text) or holds)
+        if plain and is_bare_yes(said.rest, action):
+            return Confirmed(proposal), False
+        if match.intent == "deny" and not said.clues and not is_question(text):
+            return (None, True) if means_another(text) else (Declined(proposal), False)
+        if _yes_in(match, proposal) < SURE_YES or len(text) > LONGEST_YES:
+            return None, False
+        if holds and of_this and match.intent == "affirm":
+            return Declined(proposal), False
+        if plain and consents(text, action):
+            return Confirmed(proposal), False
+        return None, match.intent == "affirm"
+
+
+def _yes_in(match: IntentMatch, proposal: Proposal) -> float:
+    """How likely a text asks for what was proposed, in whatever words."""
+    likely = {a.intent: a.confidence for a in match.alternatives} | {match.intent: match.confidence}
+    return sum(likely.get(intent, 0.0) for intent in ("affirm", "thank", proposal.intent))
+
+
+def _is_of(said: SaidClues, proposal: Proposal, records: Records) -> bool:
+    """Whether what the text names is what was proposed."""
+    target = exactly(proposal.action.target, records).chosen
+    return target is not None and fits(said.clues, target, records)
+
+
+def _unclear(match: IntentMatch, said: SaidClues, readings: Sequence[Reading]) -> bool:
+    if said.clues.numbers or said.clues.names:
+        return match.confidence < SURE_OF_OWN
+    blank = bool(readings) and not any(clues_of(reading) for reading in readings)
+    return match.confidence < (SURE_BESIDE_A_BLANK if blank else SURE)
 
 
 def _reference(said: SaidClues, text: str, readings: Sequence[Reading], dialogue: Dialogue) -> Reference:
-    shown = max(
-        (clues_of(r) for r in readings), key=lambda c: len(c.numbers) + len(c.amounts), default=NO_CLUES
-    )
-    earlier = clues_of(dialogue.reading) if dialogue.reading and not readings else NO_CLUES
+    shown, before = clues_of_all(readings), dialogue.reading if not readings else None
+    earlier = clues_of(before) if before else NO_CLUES
+    if dialogue.picture_on_the_table and points(text):
+        shown = shown or earlier
     reference = Reference(
         said=said.clues,
         shown=shown,
         about=() if shown else dialogue.about,
         earlier=earlier,
     )
-    return without_about(reference) if _NOT_THIS.search(text) and not readings else reference
+    return without_about(reference) if is_not_this(text) and not readings else reference
 
 
 def _chosen(text: str, options: Sequence[Option]) -> Option | None:
@@ -192,12 +224,10 @@ def _chosen(text: str, options: Sequence[Option]) -> Option | None:
     if not options:
         return None
     for option in options:
-        if text.strip() == option.label:
+        if plain(text) == plain(option.label):
             return option
-    for pattern, index in _ORDINALS:
-        if pattern.search(text) and index < len(options):
-            return options[index]
-    return None
+    place = place_in(text, len(options))
+    return None if place is None else options[place]
 
 
 def _page_asks(readings: Sequence[Reading]) -> IntentName | None:
@@ -219,11 +249,36 @@ def _without_words(page_asks: IntentName | None, hint: Hint | None) -> IntentMat
 
 
 def _goes_on(text: str, said: SaidClues, match: IntentMatch, dialogue: Dialogue) -> IntentName | None:
-    """The intent before, where a text does no more than name another record: 不是这个，是昨天那笔."""
-    only_names = not _FILLER.sub("", said.rest)
-    corrects = bool(_NOT_THIS.search(text)) and match.intent in ("deny", "affirm", "out_of_scope")
-    weak = match.confidence < SURE and bool(said.clues)
-    return dialogue.intent if said.clues and (only_names or corrects or weak) else None
+    """The intent before, where a text does no more than name another record, or ask what this one is."""
+    names = bool(said.clues) and says_nothing_more(said.rest)
+    corrects = is_not_this(text) and match.intent in _NO_ASK and bool(said.clues)
+    weak = match.confidence < SURE or (match.intent in ("affirm", "deny") and is_question(text))
+    about_this = points(text) and is_question(text)
+    asks_on = weak and (bool(said.clues) or means_another(text) or follows_on(text) or about_this)
+    return dialogue.intent if names or corrects or asks_on else None
+
+
+def _asks_of(numbers: frozenset[str], records: Records) -> IntentName:
+    """What somebody asks who sends just a number."""
+    if any(o.shipment and plain(o.shipment.tracking_no) in numbers for o in records.orders):
+        return "track_shipment"
+    if any(plain(charge.charge_no) in numbers for charge in records.charges):
+        return "explain_charge"
+    if any(plain(refund.refund_no) in numbers for refund in records.refunds):
+        return "check_refund"
+    return "check_order"
+
+
+def _without_the_first(match: IntentMatch) -> IntentMatch:
+    left = 1.0 - match.confidence
+    best, *others = (Alternative(a.intent, a.confidence / left) for a in match.alternatives)
+    return IntentMatch(best.intent, best.confidence, tuple(others))
+
+
+def _asks_nothing(match: IntentMatch) -> bool:
+    """Whether beside a picture the words are mere company: 您好, 不是我弄的, or anything that is not clear."""
+    said_so = match.intent == "out_of_scope" and match.confidence >= SURE_OF_NOTHING
+    return match.confidence < SURE or (match.intent in _NO_ASK | COURTESIES and not said_so)
 
 
 def _weighed(match: IntentMatch, page_asks: IntentName | None, hint: Hint | None) -> IntentMatch:
@@ -244,13 +299,14 @@ def _weighed(match: IntentMatch, page_asks: IntentName | None, hint: Hint | None
 
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
 _LATIN = re.compile(r"[A-Za-z]{2,}")
+_NUMBER = re.compile(r"[A-Za-z-]*\d[\w-]*", re.A)
 
 
 def language_of(text: str, readings: Sequence[Reading], dialogue: Dialogue) -> Language:
     """The customer's language and script: by the text, else as before, else by the picture."""
     if _HAN.search(text):
         return _script_of(text, dialogue)
-    if _LATIN.search(text) and not (dialogue.last and len(text) <= 3):
+    if _LATIN.search(_NUMBER.sub(" ", text)) and not (dialogue.last and len(text) <= 3):
         return Language.EN
     if dialogue.last:
         return dialogue.last.language

@@ -92,9 +92,7 @@ class Wording:
         """A record as one of several choices: short, with what tells it apart."""
         match record:
             case Charge():
-                subscription = records.subscription(record.subscription)
-                what = record.description or (subscription.plan if subscription else "")
-                parts: list[Value] = [record.charged_at, what, record.money]
+                parts: list[Value] = [record.charged_at, _what(record, records), record.money]
             case Order():
                 title = record.items[0].title if record.items else ""
                 parts = [record.order_no, title, Term(f"order_status.{record.status}")]
@@ -148,6 +146,11 @@ class Wording:
             return _script(self._find(SHARED, term.key, language).text, language)
         except KeyError:
             return term.otherwise or term.key.rpartition(".")[2]
+
+
+def _what(charge: Charge, records: Records) -> Value:
+    subscription, order = records.subscription(charge.subscription), records.order(charge.order_no)
+    return charge.description or (subscription.plan if subscription else "") or (order.goods if order else "")
 
 
 def _money(money: Money, language: Language) -> str:

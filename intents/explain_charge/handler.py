@@ -87,10 +87,12 @@ def _renewal(ask: Ask, charge: Charge, subscription: Subscription) -> Outcome:
 
 
 def _surely_meant(ask: Ask, charges: Sequence[Charge]) -> Charge | None:
-    """The latest, where all are of one subscription, or where it alone is of these days."""
+    """The latest, where all are of one subscription, or, nothing said of it, where it alone is of these days."""
     latest = _latest_first(charges)
     if charges[0].subscription and len({c.subscription for c in charges}) == 1:
         return latest[0]
+    if ask.reference.named:
+        return None
     lately = [c for c in latest if ask.now - c.charged_at <= LATELY]
     return lately[0] if len(lately) == 1 else None
 

@@ -42,7 +42,7 @@ def _parcel(ask: Ask, order: Order, parcel: Shipment) -> Outcome:
         "event_at": last.at if last else order.ordered_at,
     }
     if parcel.status == "delivered":
-        if ask.again:  # told that it was delivered, the customer comes back: it did not arrive
+        if order.ref in ask.told:  # told that it was delivered, the customer comes back: it did not arrive
             return ask.hand_off("policy", "not_received", **known)
         delivered = parcel.delivered_at or (last.at if last else None)
         return ask.say("delivered", order, **known, at=delivered or Term("not_known"))

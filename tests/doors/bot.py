@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from bot.app import App, open_app, opened_orders, read_order_file
 from bot.domain.intent import IntentMatch
+from bot.domain.ports import ScreenReader
 from bot.domain.reading import Fact, Picture, Reading, Seen
 from bot.domain.vocabulary import SessionId
 from bot.doors.widget import sign
@@ -28,6 +30,9 @@ SECRET = "widget-secret"
 KEY = "api-key"
 SOON = 20.0
 """Seconds after which a test gives up: no measure of anything."""
+
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Reading the system's certificates for each client would take longer than the tests."""
 
 NOW = datetime(2025, 12, 2, 12, 0)
 AMOUNT = Fact(name="amount", value="88.00", unit="CNY", text="-88.00", box=(0, 0, 9, 9), confidence=0.98)
@@ -76,7 +81,7 @@ class Bot:
         headers = {"x-forwarded-for": f"10.0.{secrets.randbelow(256)}.{secrets.randbelow(256)}"}
         if key:
             headers["authorization"] = f"Bearer {key}"
-        return httpx.AsyncClient(base_url=self.address, headers=headers, timeout=SOON)
+        return httpx.AsyncClient(base_url=self.address, headers=headers, timeout=SOON, verify=NO_TLS)
 
     async def upload(self, session: str | None = None) -> str:
         async with self.http() as http:
@@ -135,11 +140,15 @@ class Tab:
 
 
 @asynccontextmanager
-async def running_bot(home: Path, role: str = "all", **more: Any) -> AsyncIterator[Bot]:
+async def running_bot(
+    home: Path, role: str = "all", reader: ScreenReader | None = None, **more: Any
+) -> AsyncIterator[Bot]:
     """Started on a random port, with the records of ``shop.json``."""
     settings = settings_of(home, **more)
     await import_shop(settings)
-    opened = open_app(settings, migrated=True, readers=[ScriptedReader()], classifier=KeywordClassifier())
+    opened = open_app(
+        settings, migrated=True, readers=[reader or ScriptedReader()], classifier=KeywordClassifier()
+    )
     with listening(settings) as listener:
         async with opened as app, serving(app, role, listener) as running:
             yield Bot(app, running.address)

@@ -2,16 +2,19 @@
 
 import os
 import signal
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from adapters.storage.sql import SqlStore
 from bot.domain.errors import Unavailable
 from bot.serve import listening, serving
 from tests.doors.bot import KEY, Bot, eventually, running_bot, settings_of
+from tests.servers import postgres
 
 
 async def get(bot: Bot, path: str) -> Any:
@@ -99,6 +102,7 @@ async def test_without_redis_it_is_ready_and_answers(tmp_path: Path) -> None:
             assert tab.lines == other.lines
 
 
+@pytest.mark.full
 async def test_redis_may_be_killed_in_mid_dialogue(bot: Bot) -> None:
     socket = bot.app.settings.home / "valkey" / "valkey.sock"
     async with bot.tab() as tab:
@@ -127,3 +131,36 @@ async def test_a_worker_has_the_doors_of_operations_alone(bot: Bot) -> None:
             worker = Bot(bot.app, running.address)
             assert (await get(worker, "/ready")).status_code == 200
             assert (await get(worker, "/v1/sessions/s/messages")).status_code == 404
+
+
+class BrokenOrders:
+    async def ping(self) -> None:
+        raise ValueError("whatever went wrong")
+
+
+async def test_what_nobody_foresaw_is_a_clear_error_too(bot: Bot) -> None:
+    broken = replace(bot.app, orders=BrokenOrders())  # type: ignore[arg-type]
+    with listening(settings_of(bot.app.settings.home)) as listener:
+        async with serving(broken, "web", listener) as running:
+            answer = await get(Bot(broken, running.address), "/ready")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+            assert "whatever" not in answer.text
+
+
+@pytest.mark.full
+async def test_when_the_database_goes_away_nothing_is_accepted_that_could_be_lost(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        url = stack.enter_context(postgres())
+        async with running_bot(tmp_path, database_url=url) as bot, bot.tab() as tab:
+            await tab.say("你好")
+            await tab.answer()
+            stack.close()
+            ready = await get(bot, "/ready")
+            assert (ready.status_code, ready.json()["parts"]["store"]) == (503, "unavailable")
+            assert (await get(bot, "/health")).status_code == 200
+            await tab.say("还在吗", client_id="lost")
+            assert await tab.until("error", client_id="lost", code="unavailable")
+            async with bot.http(KEY) as http:
+                body = {"client_id": "lost", "text": "还在吗"}
+                answer = await http.post("/v1/sessions/s/messages", json=body)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")

@@ -117,6 +117,26 @@ async def test_the_content_type_of_a_form_may_be_spelt_in_capitals(bot: Bot) -> 
     assert answer.status_code == 201
 
 
+async def test_a_shops_page_of_another_origin_may_upload_and_do_nothing_else(bot: Bot) -> None:
+    origin = {"origin": "https://shop.example"}
+    asks = {
+        **origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type",
+    }
+    async with bot.http() as http:
+        preflight = await http.options("/v1/pictures", headers=asks)
+        good = await http.post("/v1/pictures", content=png(), headers=origin)
+        bad = await http.post("/v1/pictures", content=b"", headers=origin)
+        other = await http.options("/v1/sessions/s/messages", headers=asks)
+        ready = await http.get("/ready", headers=origin)
+    for answer in (preflight, good, bad):
+        assert answer.headers["access-control-allow-origin"] == "*"
+    assert (preflight.status_code, good.status_code, bad.status_code) == (200, 201, 422)
+    for answer in (other, ready):
+        assert "access-control-allow-origin" not in answer.headers
+
+
 async def test_a_bad_session_name_gets_a_clear_error(bot: Bot) -> None:
     async with bot.http() as http:
         for session in ("a b", "", "x" * 121):

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -44,7 +46,7 @@ async def test_a_message_is_accepted_then_shown_then_answered(bot: Bot) -> None:
         assert isinstance(answer["quick_replies"], list)
 
 
-async def test_accepted_always_comes_before_the_answer(bot: Bot) -> None:
+async def test_accepted_and_status_always_come_before_the_answer(bot: Bot) -> None:
     async with bot.tab() as tab:
         for number in range(8):
             await tab.say("你好", client_id=f"m{number}")
@@ -53,6 +55,9 @@ async def test_accepted_always_comes_before_the_answer(bot: Bot) -> None:
             place = tab.seen.index({"type": "accepted", "client_id": f"m{number}", "seq": 2 * number + 1})
             answer = next(line for line in tab.lines if line["seq"] == 2 * number + 2)
             assert place < tab.seen.index(answer)
+        for before, frame in pairwise(tab.seen):
+            stale = frame["type"] == "status" and before.get("from") == "bot"
+            assert not stale, "it has been answered: the bot no longer thinks"
 
 
 async def test_a_resumed_session_shows_what_was_missed_in_order(bot: Bot) -> None:
@@ -170,6 +175,16 @@ async def test_an_error_names_the_message_that_it_is_about(bot: Bot) -> None:
         assert (await tab.until("error"))["client_id"] == "m2"
         await tab.say("你好", client_id="m2")
         assert (await tab.answer())["seq"] == 2
+
+
+async def test_a_frame_beyond_all_measure_ends_the_socket(bot: Bot) -> None:
+    async with bot.tab() as tab:
+        with suppress(ConnectionClosed):
+            await tab.connection.send("a" * 3 * 2**20)
+        with pytest.raises(ConnectionClosed) as closed:
+            await tab.next()
+        assert closed.value.rcvd
+        assert closed.value.rcvd.code == 1009
 
 
 async def test_a_message_before_hello_is_refused_and_hello_still_welcome(bot: Bot) -> None:

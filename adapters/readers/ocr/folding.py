@@ -35,5 +35,7 @@ def simplified(text: str) -> str:
 
 
 def is_traditional(text: str) -> bool:
-    """Whether a text is in traditional characters: a few that simplified Chinese does not have."""
-    return sum(_simplify_character(character) != character for character in text if character > "\u4e00") >= 3
+    """Whether a text is in traditional characters: more than a few that simplified Chinese does not have."""
+    chinese = [character for character in text if "\u4e00" <= character <= "\u9fff"]
+    only_traditional = sum(_simplify_character(character) != character for character in chinese)
+    return only_traditional >= max(3, 0.06 * len(chinese))

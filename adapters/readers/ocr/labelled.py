@@ -1,7 +1,7 @@
 """Facts that stand beside a label."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.people import split_recipient
 from adapters.readers.ocr.personal import find_personal, is_person
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
-from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, FactName, Page
+from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, Page
 
 _MONEY = MONEY_FACTS | {"_amount", "_subtotal", "_fee", "_balance"}
 _TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued"}
@@ -325,7 +325,3 @@ def _named_by_words(name: Line, value: Line, money: Money, locale: Locale, taken
             yield Claim("discount", money.value, value.part(money.start, money.end), 0.8, locale.unit(money))
     elif _NO_PRICE.search(name.key) and len(name.text) <= 24:
         taken.add(value)
-
-
-def named(claims: Iterable[Claim], name: FactName) -> list[Claim]:
-    return [claim for claim in claims if claim.name == name]

@@ -118,13 +118,10 @@ def statuses(fact: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 @cache
-def page_words() -> Mapping[Page, tuple[tuple[re.Pattern[str], frozenset[str], float], ...]]:
-    """By page: a pattern for any of the words, the words squeezed, and their weight."""
+def page_words() -> Mapping[Page, tuple[tuple[re.Pattern[str], float], ...]]:
+    """By page: a pattern for any of its words, and their weight."""
     return {
-        page: tuple(
-            (pattern(group), frozenset(squeeze(str(w)) for w in group), float(weight))
-            for weight, group in groups.items()
-        )
+        page: tuple((pattern(group), float(weight)) for weight, group in groups.items())
         for page, groups in load("words.yml")["pages"].items()
     }
 

@@ -23,13 +23,12 @@ SPACE_GAP = 0.8
 
 @dataclass(frozen=True)
 class Line:
-    """A line, or a part of one. ``places``: the characters' middles in pixels; ``ink``: its colour (BGR)."""
+    """A line, or a part of one. ``places``: the characters' middles in pixels."""
 
     text: str
     box: Box
     confidence: float
     places: tuple[float, ...]
-    ink: tuple[int, int, int] = (0, 0, 0)
     strength: float = 255.0
     """How far the ink stands out from its ground, 0 to 255: secondary text is paler."""
     struck: bool = False
@@ -132,7 +131,7 @@ def _inked(image: Image, line: Line) -> Line:
     ink = np.median(small[distance >= limit], axis=0).astype(int)
     strength = float(np.abs(ink - ground).max())
     struck = any(c.isdigit() for c in line.text) and _is_struck(distance > 0.4 * max(20.0, strength))
-    return replace(line, ink=(int(ink[0]), int(ink[1]), int(ink[2])), strength=strength, struck=struck)
+    return replace(line, strength=strength, struck=struck)
 
 
 def _is_struck(inked: npt.NDArray[np.bool_]) -> bool:

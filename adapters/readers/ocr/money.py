@@ -55,10 +55,6 @@ class Money:
     def decimal(self) -> Decimal:
         return Decimal(self.value)
 
-    @property
-    def looks_like_money(self) -> bool:
-        return self.unit is not None or self.sign != ""
-
 
 def find_money(text: str, loose: bool = False) -> list[Money]:
     """Every amount in a text. A figure without currency counts if it has two decimals, or if ``loose``."""

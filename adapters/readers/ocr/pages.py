@@ -48,7 +48,7 @@ def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
 def _words_in(line: Line) -> list[tuple[Page, str, float]]:
     found: list[tuple[Page, str, float]] = []
     for page, groups in page_words().items():
-        for pattern, _, weight in groups:
+        for pattern, weight in groups:
             found += [(page, squeeze(match[0]), weight) for match in pattern.finditer(line.key)]
     return found
 
