@@ -12,6 +12,7 @@ from bot.domain.intent import Alternative, Confirmed, Declined, IntentMatch, Mea
 from bot.domain.matching import Reference, exactly, fits, without_about
 from bot.domain.message import Entry
 from bot.domain.phrases import (
+    agrees,
     consents,
     follows_on,
     holds_back,
@@ -98,8 +99,7 @@ class Understanding:
         match = self._intent(text, said, readings, hint, dialogue, records)
         proposal = dialogue.last.proposal if dialogue.last else None
         if proposal is None or readings or not text:
-            no_answer = dialogue.unclear_in_a_row > 0 and match.intent in _NO_ASK
-            unclear = no_answer or _unclear(match, said, readings)
+            unclear = _is_no_answer(text, match, dialogue) or _unclear(match, said, readings)
             return Meant(match, language, reference, unclear=unclear)
         stands = dialogue.proposal(now) is not None
         settled, asks_again = self._settle(text, match, proposal, said, records)
@@ -196,6 +196,13 @@ def _is_of(said: SaidClues, proposal: Proposal, records: Records) -> bool:
     """Whether what the text names is what was proposed."""
     target = exactly(proposal.action.target, records).chosen
     return target is not None and fits(said.clues, target, records)
+
+
+def _is_no_answer(text: str, match: IntentMatch, dialogue: Dialogue) -> bool:
+    """Whether the bot's question stays open; or a text agrees, without a word of consent, to nothing asked."""
+    if dialogue.unclear_in_a_row:
+        return match.intent in _NO_ASK
+    return match.intent == "affirm" and not dialogue.has_asked and not agrees(text)
 
 
 def _unclear(match: IntentMatch, said: SaidClues, readings: Sequence[Reading]) -> bool:
