@@ -142,7 +142,14 @@ class TestRead:
         assert ran.status == 1
         assert [line["file"] for line in ran.lines] == files
         codes = [line.get("error", {}).get("code") for line in ran.lines]
-        assert codes == ["broken_picture", "unsupported_picture", "broken_picture", "not_found", "not_found", None]
+        assert codes == [
+            "broken_picture",
+            "unsupported_picture",
+            "broken_picture",
+            "not_found",
+            "not_found",
+            None,
+        ]
         assert set(ran.lines[-1]) == {"file", "page", "language", "facts", "flags", "reader", "ms"}
         assert ran.lines[-1]["page"] == "charge_notice"
 

@@ -10,10 +10,11 @@ from PIL import Image
 
 from bot.domain import vocabulary as words
 from tests.screenshots.degrade import WAYS, degrade
+from tests.screenshots.generate import SPLITS
 from tests.screenshots.score import score
 
 HERE = Path(__file__).parent / "screenshots"
-LABELS = sorted(file for split in ("dev", "held_out", "scenario") for file in (HERE / split).glob("*.json"))
+LABELS = sorted(file for split in SPLITS for file in (HERE / split).glob("*.json"))
 TIME = re.compile(r"(\d{4}-)?\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?")
 STATES = {
     "auto_renewal": words.RenewalState,
@@ -79,7 +80,7 @@ def test_every_picture_has_its_label() -> None:
     assert pictures == {file.with_suffix("") for file in LABELS}
 
 
-@pytest.mark.parametrize("split", ["dev", "held_out"])
+@pytest.mark.parametrize("split", ["dev", "held_out", "fresh", "unseen"])
 def test_every_kind_of_page_is_there(split: str) -> None:
     assert {load(file)["page"] for file in LABELS if file.parent.name == split} == set(words.PAGES)
 

@@ -108,7 +108,8 @@ class ConversationManager:
         current: Claim | None = claim
         while current and (wait := await self._patience(current)) > NONE:
             await asyncio.sleep(min(wait, LOOKS_AGAIN).total_seconds())
-            current = await self._inbox.again(current)
+            if await self._inbox.has_more(current):
+                current = await self._inbox.again(current)
         return current
 
     async def _patience(self, claim: Claim) -> timedelta:

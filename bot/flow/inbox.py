@@ -9,7 +9,7 @@ from typing import Literal
 
 from bot.domain.errors import BadText, TextTooLong, Unavailable
 from bot.domain.message import MAX_TEXT, Accepted, Entry, Message
-from bot.domain.ports import Claimed, Clock, Live, SessionCache, Store
+from bot.domain.ports import Claimed, Clock, Live, SessionCache, Store, Ticket
 from bot.domain.session import MEMORY, WINDOW, Dialogue, Draft, Owner, Session
 from bot.domain.vocabulary import CustomerId, SessionId
 
@@ -40,7 +40,14 @@ class Inbox:
     async def claim(self, session: SessionId) -> "Claim | None":
         """The session with its unanswered messages, if there are any and nobody else has it."""
         claimed = await self._store.claim(session, self._holder, LEASE)
-        return await self._claim(claimed) if claimed else None
+        if claimed is None:
+            return None
+        async with self._let_go_when_stopped(claimed.ticket):
+            return await self._claim(claimed)
+
+    async def has_more(self, claim: "Claim") -> bool:
+        """Whether it may be worth to claim again: looking costs less than writing, and many may be waiting."""
+        return await self._store.last_seq(claim.session.id) > claim.claimed.ticket.upto
 
     async def again(self, claim: "Claim") -> "Claim | None":
         """The same claim with what has come since; None if somebody else has it now."""
@@ -66,18 +73,25 @@ class Inbox:
 
     @asynccontextmanager
     async def held(self, claim: "Claim") -> AsyncIterator[None]:
-        """Keeps the lease alive for as long as the turn takes; who is told to stop lets go of it at once."""
+        """Keeps the lease alive for as long as the turn takes."""
         renewing = asyncio.create_task(self._renew(claim))
         try:
-            yield
-        except asyncio.CancelledError:
-            with suppress(Unavailable):
-                await self._store.release(claim.claimed.ticket)
-            raise
+            async with self._let_go_when_stopped(claim.claimed.ticket):
+                yield
         finally:
             renewing.cancel()
             with suppress(asyncio.CancelledError):
                 await renewing
+
+    @asynccontextmanager
+    async def _let_go_when_stopped(self, ticket: Ticket) -> AsyncIterator[None]:
+        """Then somebody else goes on at once, not after the lease."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            with suppress(Unavailable):
+                await self._store.release(ticket)
+            raise
 
     async def _renew(self, claim: "Claim") -> None:
         while True:

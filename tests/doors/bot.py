@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from bot.app import App, open_app, opened_orders, read_order_file
 from bot.domain.intent import IntentMatch
+from bot.domain.ports import ScreenReader
 from bot.domain.reading import Fact, Picture, Reading, Seen
 from bot.domain.vocabulary import SessionId
 from bot.doors.widget import sign
@@ -139,11 +140,15 @@ class Tab:
 
 
 @asynccontextmanager
-async def running_bot(home: Path, role: str = "all", **more: Any) -> AsyncIterator[Bot]:
+async def running_bot(
+    home: Path, role: str = "all", reader: ScreenReader | None = None, **more: Any
+) -> AsyncIterator[Bot]:
     """Started on a random port, with the records of ``shop.json``."""
     settings = settings_of(home, **more)
     await import_shop(settings)
-    opened = open_app(settings, migrated=True, readers=[ScriptedReader()], classifier=KeywordClassifier())
+    opened = open_app(
+        settings, migrated=True, readers=[reader or ScriptedReader()], classifier=KeywordClassifier()
+    )
     with listening(settings) as listener:
         async with opened as app, serving(app, role, listener) as running:
             yield Bot(app, running.address)

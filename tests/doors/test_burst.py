@@ -1,16 +1,17 @@
 """A burst is one turn, without making everyone wait."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.domain.reading import Picture, Seen
 from bot.domain.vocabulary import PictureId, SessionId
 from bot.flow.conversation import AT_ONCE
-from tests.doors.bot import SOON, Bot, Tab, eventually, expecting, png, running_bot, signature
+from tests.doors.bot import SOON, Bot, ScriptedReader, Tab, expecting, png, running_bot, signature
 
 PICTURE = PictureId("on-its-way")
 
@@ -109,7 +110,7 @@ async def test_a_plain_text_is_answered_at_once(bot: Bot) -> None:
 @pytest.mark.full
 async def test_however_many_wait_for_their_pictures_a_plain_text_is_answered(bot: Bot) -> None:
     async with AsyncExitStack() as stack:
-        waiting = [await stack.enter_async_context(bot.tab()) for _ in range(2 * AT_ONCE)]
+        waiting = [await stack.enter_async_context(bot.tab()) for _ in range(AT_ONCE + 4)]
         for tab in waiting:
             await bot.app.cache.expect_picture(SessionId(tab.session), PICTURE, timedelta(seconds=20))
             await tab.say("你好")
@@ -125,21 +126,31 @@ async def test_however_many_wait_for_their_pictures_a_plain_text_is_answered(bot
             await tab.answer()
 
 
+class EndlessReader(ScriptedReader):
+    """Reads until it is told to stop; the next time at once."""
+
+    def __init__(self) -> None:
+        self.reading = asyncio.Event()
+
+    async def read(self, pictures: Sequence[Picture], question: str, last_question: str | None) -> Seen:
+        if not self.reading.is_set():
+            self.reading.set()
+            await asyncio.Event().wait()
+        return await super().read(pictures, question, last_question)
+
+
 @pytest.mark.full
-async def test_who_is_told_to_stop_while_waiting_lets_others_go_on_at_once(tmp_path: Path) -> None:
-    async with running_bot(tmp_path, role="web") as bot, bot.tab() as tab:
+async def test_who_is_told_to_stop_in_the_middle_lets_others_go_on_at_once(tmp_path: Path) -> None:
+    reader = EndlessReader()
+    async with running_bot(tmp_path, role="web", reader=reader) as bot, bot.tab() as tab:
         session = SessionId(tab.session)
-        await bot.app.cache.expect_picture(session, PICTURE, timedelta(seconds=20))
-        await tab.say("你好")
+        await tab.say("为什么扣我钱", await bot.upload(session))
         await tab.until("accepted", seq=1)
         attending = asyncio.create_task(bot.app.workers.attend(session))
-
-        async def is_held() -> bool:
-            return session not in await bot.app.store.unanswered(9)
-
-        await eventually(is_held)
+        async with asyncio.timeout(SOON):
+            await reader.reading.wait()
+        assert not await bot.app.store.unanswered(9)
         attending.cancel()
         await asyncio.wait({attending})
-        assert not await is_held()
-        await bot.app.cache.expect_picture(session, PICTURE, None)
+        assert await bot.app.store.unanswered(9) == [session]
         assert await bot.app.workers.attend(session)
