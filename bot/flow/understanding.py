@@ -174,8 +174,10 @@ class Understanding:
         plain = of_this and not (is_question(text) or is_conditional(text) or holds)
         if plain and is_bare_yes(said.rest, action):
             return Confirmed(proposal), False
+        if means_another(text) and (match.intent in _NO_ASK or match.confidence < SURE_YES):
+            return None, True
         if match.intent == "deny" and not said.clues and not is_question(text):
-            return (None, True) if means_another(text) else (Declined(proposal), False)
+            return Declined(proposal), False
         if _yes_in(match, proposal) < SURE_YES or len(text) > LONGEST_YES:
             return None, False
         if holds and of_this and match.intent == "affirm":
