@@ -3,9 +3,9 @@
 A dialogue is data, in ``dialogues/*.yml``. Each step sends ``say`` and ``pictures`` and checks what it names:
 
 ``intent``, ``handoff`` (the reason, or null), ``actions`` (``name target status``; not named: none),
-``reply`` and ``not`` (parts that must and must not be there), ``language``, ``quick``, ``evidence``
-(fact: verdict), ``records`` (number: fields in the order store afterwards). ``later`` moves the clock
-on before the step, ``forget`` loses all of Redis.
+``reply`` and ``not`` (parts that must and must not be there), ``language``, ``quick`` (all the quick
+replies) or ``offers`` (some of them), ``evidence`` (fact: verdict), ``records`` (number: fields in the
+order store afterwards). ``later`` moves the clock on before the step, ``forget`` loses all of Redis.
 """
 
 import re
@@ -25,8 +25,8 @@ from tests.shop import Shop, open_shop
 FOLDER = Path(__file__).parent / "dialogues"
 NOW = datetime(2025, 12, 2, 10, 0, tzinfo=ZoneInfo("Asia/Shanghai"))  # a Tuesday
 STEP = {
-    "say", "pictures", "intent", "handoff", "actions", "reply", "not", "language", "quick", "evidence",
-    "records", "later", "forget", "silent",
+    "say", "pictures", "intent", "handoff", "actions", "reply", "not", "language", "quick", "offers",
+    "evidence", "records", "later", "forget", "silent",
 }  # fmt: skip
 
 
@@ -71,6 +71,9 @@ def told(turn: Turn, step: dict[str, Any]) -> Iterator[str]:
     yield from (f"reply: has {part!r}" for part in listed(step.get("not", ())) if part in reply)
     if "quick" in step:
         yield from unequal("quick", list(turn.quick_replies), step["quick"])
+    missing = set(step.get("offers", ())) - set(turn.quick_replies)
+    if missing:
+        yield f"quick: lacks {missing}"
     if "evidence" in step:
         yield from unequal("evidence", {e.fact: e.verdict for e in turn.evidence}, step["evidence"])
     if "language" in step:

@@ -11,20 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OURS = ("bot", "adapters", "intents")
 HEAVY = ("torch", "onnxruntime", "cv2", "sqlalchemy", "redis", "sklearn", "scipy", "numpy", "fastapi", "PIL")
-SHARED_STEPS = {"wording", "privacy"}
-"""Tools of several steps: putting into words, and masking."""
+TOOLS = {"wording", "privacy", "language"}
+"""What several steps use: putting into words, masking, and the customer's language."""
 ALLOWED = {
-    "conversation": {
-        "burst",
-        "decision",
-        "evidence",
-        "inbox",
-        "perception",
-        "privacy",
-        "understanding",
-        "wording",
-    },
-    "decision": {"actions", *SHARED_STEPS},
+    "conversation": {"burst", "decision", "evidence", "inbox", "perception", "understanding", *TOOLS},
+    "decision": {"actions", *TOOLS},
 }
 """The page that joins the steps, and the step whose outcomes become actions."""
 
@@ -60,7 +51,7 @@ def test_the_domain_rests_on_nothing(file: Path) -> None:
 
 @pytest.mark.parametrize("file", modules("bot/flow"), ids=name)
 def test_a_step_knows_the_domain_and_no_other_step(file: Path) -> None:
-    allowed = ALLOWED.get(file.stem, SHARED_STEPS)
+    allowed = ALLOWED.get(file.stem, TOOLS)
     for module in ours(file):
         step = module.removeprefix("bot.flow.")
         assert module.startswith("bot.domain") or step in allowed, module

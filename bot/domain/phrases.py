@@ -85,9 +85,14 @@ _FILLER = re.compile(
 )
 
 
+def agrees(text: str) -> bool:
+    """Whether a text holds a word of consent."""
+    return bool(_CONSENT.search(text))
+
+
 def consents(text: str, action: ActionName) -> bool:
     """Whether a text holds a word of consent, or the word for what was proposed."""
-    return bool(_CONSENT.search(text)) or names_the_act(text, action)
+    return agrees(text) or names_the_act(text, action)
 
 
 def names_the_act(text: str, action: ActionName) -> bool:

@@ -21,9 +21,10 @@ from bot.flow.burst import NONE, patience
 from bot.flow.decision import Decided, Decision
 from bot.flow.evidence import compare
 from bot.flow.inbox import Claim, Inbox
+from bot.flow.language import language_of
 from bot.flow.perception import Perception
 from bot.flow.privacy import mask_action, mask_text
-from bot.flow.understanding import Understanding, language_of
+from bot.flow.understanding import Understanding
 
 log = structlog.get_logger()
 

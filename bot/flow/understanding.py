@@ -1,17 +1,15 @@
 """Text, pictures and the dialogue so far -> what is asked, and whether the pending action is settled."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
-from typing import Any
 
 from bot.domain.clues import NO_CLUES, SaidClues, clues_in, clues_of, clues_of_all, plain
 from bot.domain.intent import Alternative, Confirmed, Declined, IntentMatch, Meant, Settled
 from bot.domain.matching import Reference, exactly, fits, without_about
 from bot.domain.message import Entry
 from bot.domain.phrases import (
+    agrees,
     consents,
     follows_on,
     holds_back,
@@ -30,6 +28,7 @@ from bot.domain.reading import Hint, Reading
 from bot.domain.records import Records
 from bot.domain.session import COURTESIES, Dialogue, Option, Proposal
 from bot.domain.vocabulary import IntentName, Language, Page
+from bot.flow.language import language_of
 
 SURE = 0.45
 """Below this the customer is asked rather than guessed at."""
@@ -96,29 +95,29 @@ class Understanding:
             return self._pick(option, dialogue, reference, language)
 
         match = self._intent(text, said, readings, hint, dialogue, records)
+        meant = Meant(match, language, reference, unclear=_unclear(match, said, readings))
         proposal = dialogue.last.proposal if dialogue.last else None
-        if proposal is None or readings or not text:
-            no_answer = dialogue.unclear_in_a_row > 0 and match.intent in _NO_ASK
-            unclear = no_answer or _unclear(match, said, readings)
-            return Meant(match, language, reference, unclear=unclear)
-        stands = dialogue.proposal(now) is not None
+        if proposal and text and not readings:
+            return self._answered(text, said, meant, proposal, proposal.stands(now), records)
+        return replace(meant, unclear=meant.unclear or _is_no_answer(text, match, dialogue))
+
+    def _answered(
+        self, text: str, said: SaidClues, meant: Meant, proposal: Proposal, stands: bool, records: Records
+    ) -> Meant:
+        """A text after a question for leave: what becomes of the proposal, where the text says anything to it."""
+        match = meant.match
         settled, asks_again = self._settle(text, match, proposal, said, records)
         if asks_again or (isinstance(settled, Confirmed) and not stands):
             another = is_not_this(text) or (said.clues and not _is_of(said, proposal, records))
-            target = reference if another else exactly(proposal.action.target, records)
-            return Meant(IntentMatch(proposal.intent, match.confidence), language, target)
-        if isinstance(settled, Confirmed) and match.intent != proposal.intent:
-            match = IntentMatch("affirm", max(match.confidence, SURE_YES))
-        elif isinstance(settled, Declined):
+            target = meant.reference if another else exactly(proposal.action.target, records)
+            return Meant(IntentMatch(proposal.intent, match.confidence), meant.language, target)
+        if settled is None:
+            return replace(meant, keeps_proposal=match.intent in COURTESIES)
+        if isinstance(settled, Declined):
             match = IntentMatch("deny", max(match.confidence, SURE_YES))
-        return Meant(
-            match=match,
-            language=language,
-            reference=reference,
-            settled=settled,
-            keeps_proposal=match.intent in COURTESIES,
-            unclear=settled is None and _unclear(match, said, readings),
-        )
+        elif match.intent != proposal.intent:
+            match = IntentMatch("affirm", max(match.confidence, SURE_YES))
+        return replace(meant, match=match, settled=settled, unclear=False)
 
     def _pick(self, option: Option, dialogue: Dialogue, reference: Reference, language: Language) -> Meant:
         intent = option.intent or dialogue.intent or "check_order"
@@ -175,8 +174,10 @@ class Understanding:
         plain = of_this and not (is_question(text) or is_conditional(text) or holds)
         if plain and is_bare_yes(said.rest, action):
             return Confirmed(proposal), False
+        if means_another(text) and (match.intent in _NO_ASK or match.confidence < SURE_YES):
+            return None, True
         if match.intent == "deny" and not said.clues and not is_question(text):
-            return (None, True) if means_another(text) else (Declined(proposal), False)
+            return Declined(proposal), False
         if _yes_in(match, proposal) < SURE_YES or len(text) > LONGEST_YES:
             return None, False
         if holds and of_this and match.intent == "affirm":
@@ -196,6 +197,13 @@ def _is_of(said: SaidClues, proposal: Proposal, records: Records) -> bool:
     """Whether what the text names is what was proposed."""
     target = exactly(proposal.action.target, records).chosen
     return target is not None and fits(said.clues, target, records)
+
+
+def _is_no_answer(text: str, match: IntentMatch, dialogue: Dialogue) -> bool:
+    """Whether the bot's question stays open; or a text agrees, without a word of consent, to nothing asked."""
+    if dialogue.unclear_in_a_row:
+        return match.intent in _NO_ASK
+    return match.intent == "affirm" and not dialogue.has_asked and not agrees(text)
 
 
 def _unclear(match: IntentMatch, said: SaidClues, readings: Sequence[Reading]) -> bool:
@@ -295,43 +303,3 @@ def _weighed(match: IntentMatch, page_asks: IntentName | None, hint: Hint | None
     ranked = sorted(((i, round(s / total, 4)) for i, s in scores.items()), key=lambda pair: -pair[1])
     (best, confidence), *others = ranked
     return IntentMatch(best, confidence, tuple(Alternative(i, c) for i, c in others[:3]))
-
-
-_HAN = re.compile(r"[㐀-鿿豈-﫿]")
-_LATIN = re.compile(r"[A-Za-z]{2,}")
-_NUMBER = re.compile(r"[A-Za-z-]*\d[\w-]*", re.A)
-
-
-def language_of(text: str, readings: Sequence[Reading], dialogue: Dialogue) -> Language:
-    """The customer's language and script: by the text, else as before, else by the picture."""
-    if _HAN.search(text):
-        return _script_of(text, dialogue)
-    if _LATIN.search(_NUMBER.sub(" ", text)) and not (dialogue.last and len(text) <= 3):
-        return Language.EN
-    if dialogue.last:
-        return dialogue.last.language
-    shown = next((r.language for r in readings if r.language), None)
-    return Language.EN if shown == "en" else Language.ZH_HANS
-
-
-def _script_of(text: str, dialogue: Dialogue) -> Language:
-    """Traditional by a character that only Traditional has; a text of neither script goes on as before."""
-    if _simplified().convert(text) != text:
-        return Language.ZH_HANT
-    neutral = _traditional().convert(text) == text
-    before = dialogue.last.language if dialogue.last else Language.ZH_HANS
-    return before if neutral and before is not Language.EN else Language.ZH_HANS
-
-
-@cache
-def _simplified() -> Any:
-    from opencc import OpenCC
-
-    return OpenCC("t2s")
-
-
-@cache
-def _traditional() -> Any:
-    from opencc import OpenCC
-
-    return OpenCC("s2t")
