@@ -143,11 +143,21 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
                 for number, entry in enumerate(entries)
                 for claim in _entry_claims(entry, entries, locale)
             ]
-    return [
+    grouped = [
         replace(claim, group=number)
         for number, card in enumerate(cards)
         for claim in _page_claims(card, page, locale, image)
     ]
+    return [*grouped, *_personal_elsewhere(sheet, cards, page, grouped)] if grouped else []
+
+
+def _personal_elsewhere(
+    sheet: Sheet, cards: Sequence[Sheet], page: Page, claims: Sequence[Claim]
+) -> list[Claim]:
+    """Personal data outside the cards: it has to be found wherever it stands."""
+    inside = {line.box for card in cards for line in card.lines}
+    rest = Sheet([line for line in sheet.lines if line.box not in inside], sheet.width, sheet.height)
+    return list(personal_claims(rest, page, claims, Taken())) if rest.lines else []
 
 
 def _adds_up(sheet: Sheet) -> bool:

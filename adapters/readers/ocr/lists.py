@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from adapters.readers.ocr.claims import Locale
+from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex, squeeze
@@ -72,6 +73,7 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
 
 
 _MONTH = regex("lists.month")
+_OF_A_TIME = regex("lists.of_a_time")
 
 
 def _header_year(row: Sequence[Line]) -> str | None:
@@ -88,12 +90,7 @@ def _header_day(row: Sequence[Line], locale: Locale) -> Time | None:
     times = locale.times(row[0].text)
     if len(times) != 1 or times[0].day is None or times[0].clock is not None:
         return None
-    rest = row[0].key[: times[0].start] + row[0].key[times[0].end :]
-    rest = re.sub(
-        r"周.|星期.|礼拜.|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|今天|昨天|today|yesterday",
-        "",
-        rest,
-    )
+    rest = _OF_A_TIME.sub("", row[0].key[: times[0].start] + row[0].key[times[0].end :])
     return times[0] if len(re.sub(r"[\W_]", "", rest)) <= 2 else None
 
 
@@ -128,13 +125,25 @@ _MARKERS = frozenset(
 
 
 def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
-    """Messages that each tell of a charge, as a bank's do."""
-    found = []
+    """Messages that each tell of money that went out or came back, as a bank's do, with the time over each."""
+    found: list[Sheet] = []
+    header: list[Line] = []
     for passage in passages(sheet.lines):
         lines = [line for _, line in passage.lines]
-        if len(passage.text) > 12 and any(c.name == "amount" for c in sentence_claims(lines, locale)):
-            found.append(Sheet(lines, sheet.width, sheet.height))
-    return found if len(found) >= 2 and not sheet.labels else []
+        told = {c.name for c in sentence_claims(lines, locale)} if len(passage.text) > 12 else set()
+        if told & {"amount", "refund_amount"}:
+            found.append(Sheet([*header, *lines], sheet.width, sheet.height))
+        header = lines if is_timestamp(passage.text, locale) else []
+    return found if len(found) >= 2 and len(sheet.labels) <= 2 else []
+
+
+def is_timestamp(text: str, locale: Locale) -> bool:
+    """Whether a text is a day, perhaps with a time of day, and hardly anything else."""
+    times = [time for time in locale.times(text) if time.day]
+    if len(times) != 1:
+        return False
+    rest = _OF_A_TIME.sub("", fold(text[: times[0].start] + text[times[0].end :]))
+    return len(re.sub(r"[\W_]", "", rest)) <= 2
 
 
 def repeated_cards(sheet: Sheet) -> list[Sheet]:
