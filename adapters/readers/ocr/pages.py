@@ -11,6 +11,7 @@ from adapters.readers.ocr.lists import charge_entries
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row
+from adapters.readers.ocr.tables import find_table
 from bot.domain.vocabulary import Page
 
 ENOUGH = 3.6
@@ -146,6 +147,9 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["charge_notice"] += 2
     if len(charge_entries(sheet, locale)) >= 3 and not names & {"amount", "_subtotal", "_fee", "_quantity"}:
         scores["charge_notice"] += 4
+    if table := find_table(sheet, locale):
+        listed = any(column.meaning == "order_no" for column in table.columns)
+        scores["order_list" if listed else "charge_notice"] += 3.0
     if {"amount", "transaction_no"} <= names and names & {"charged_at", "_other_time", "_time"}:
         scores["charge_notice"] += 5
     scores["chat"] += 4 * _is_chat(sheet)
