@@ -10,10 +10,11 @@ from PIL import Image
 
 from bot.domain import vocabulary as words
 from tests.screenshots.degrade import WAYS, degrade
+from tests.screenshots.generate import SPLITS
 from tests.screenshots.score import score
 
 HERE = Path(__file__).parent / "screenshots"
-LABELS = sorted(file for split in ("dev", "held_out", "scenario") for file in (HERE / split).glob("*.json"))
+LABELS = sorted(file for split in SPLITS for file in (HERE / split).glob("*.json"))
 TIME = re.compile(r"(\d{4}-)?\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?")
 STATES = {
     "auto_renewal": words.RenewalState,

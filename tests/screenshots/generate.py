@@ -31,7 +31,7 @@ from tests.screenshots.chromium import Tab, browser
 
 HERE = Path(__file__).parent
 DESIGNS = HERE / "designs"
-SPLITS = ("dev", "held_out", "scenario")
+SPLITS = ("dev", "held_out", "fresh", "unseen", "scenario")
 
 MONEY = {"amount", "refund_amount", "item_price", "discount"}
 NUMBERS = {"order_no", "transaction_no", "tracking_no", "card_number", "phone", "id_number"}
