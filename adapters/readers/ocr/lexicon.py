@@ -17,6 +17,13 @@ _TRAILING = " :*·•>›»?？！!。.、,，"
 _LEADING = " *·•◆■●|~-–—"
 # A label may carry its currency or a note: 金额(元), Total (USD), Subtotal (2 items).
 _NOTE = re.compile(r"[(\[【<][^)\]】>\d*]{0,14}(?:\d{1,3}\s?[^)\]】>\d*]{1,10})?[)\]】>]$")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+# A label is short, and no sentence.
+_BUILT = {
+    True: re.compile(r"[\u4e00-\u9fffa-z/]{2,10}"),
+    False: re.compile(r"[a-z#&/'.%()-]+(?: [a-z#&/'.%()-]+){0,4}"),
+}
+_MODIFIER = re.compile(r"^(?:您的|你的|我的|本次|本单|本期|此次|该笔|本笔|原|your |the |my |this )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,8 @@ class Meaning:
 
     name: str
     rank: int = 1
+    guessed: bool = False
+    """Told by how the label is built, not listed: such a text may also be a name or a sentence."""
 
 
 @cache
@@ -36,6 +45,36 @@ def load(file: str) -> Any:
 def squeeze(key: str) -> str:
     """A folded text without white space."""
     return re.sub(r"\s+", "", key)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A pattern for whole labels and the meaning of what fits it."""
+
+    pattern: re.Pattern[str]
+    meaning: Meaning
+
+
+@cache
+def _rules(language: str) -> tuple[Rule, ...]:
+    rules = []
+    for heading, body in load("label_rules.yml")[language]:
+        name, _, rank = heading.partition("/")
+        rules.append(Rule(re.compile(body), Meaning(name, int(rank or 1), guessed=True)))
+    return tuple(rules)
+
+
+@cache
+def label_by_rule(bare: str) -> Meaning | None:
+    """What a label that no list holds means, by the words that it is built of."""
+    chinese = bool(_CHINESE.search(bare))
+    text = squeeze(bare) if chinese else " ".join(bare.split())
+    if not _BUILT[chinese].fullmatch(text):
+        return None
+    text = _MODIFIER.sub("", text) or text
+    if known := labels().get(squeeze(text)):
+        return known
+    return next((rule.meaning for rule in _rules("zh" if chinese else "en") if rule.pattern.fullmatch(text)), None)
 
 
 @cache
@@ -56,8 +95,9 @@ def label(key: str) -> Meaning | None:
     table = labels()
     found = table.get(squeeze(bare))
     if found is None and (note := _NOTE.search(bare)):
-        found = table.get(squeeze(bare[: note.start()]).rstrip(":"))
-    return found
+        bare = bare[: note.start()].strip(_TRAILING)
+        found = table.get(squeeze(bare))
+    return found or label_by_rule(bare)
 
 
 def label_at_start(key: str) -> tuple[Meaning, int] | None:
