@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from adapters.readers.ocr.lexicon import Meaning, label, label_at_start
+from adapters.readers.ocr.lexicon import Meaning, label, label_at_start, says_a_status
 from adapters.readers.ocr.lines import Line, joined, rows_of
 from adapters.readers.ocr.money import find_money
 
@@ -37,6 +37,18 @@ class Sheet:
         self.rows = rows_of(self.lines)
         self.lines = [line for row in self.rows for line in row]
         self.labels = {id(line): found for line in self.lines if (found := label(line.key))}
+        for row in self.rows:
+            self._drop_guesses(row)
+
+    def _drop_guesses(self, row: list[Line]) -> None:
+        """What only looks like a label is none where a label's value stands, or where it says a status."""
+        for place, line in enumerate(row):
+            meaning = self.labels.get(id(line))
+            if meaning is None or not meaning.guessed:
+                continue
+            last = self.labels.get(id(row[place - 1])) if place else None
+            if (last and not last.guessed and place == len(row) - 1) or says_a_status(line.key):
+                del self.labels[id(line)]
 
     def is_label(self, line: Line) -> bool:
         return id(line) in self.labels or label_at_start(line.key) is not None

@@ -18,6 +18,7 @@ _LEADING = " *·•◆■●|~-–—"
 # A label may carry its currency or a note: 金额(元), Total (USD), Subtotal (2 items).
 _NOTE = re.compile(r"[(\[【<][^)\]】>\d*]{0,14}(?:\d{1,3}\s?[^)\]】>\d*]{1,10})?[)\]】>]$")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_SPACED = re.compile(r"^(?P<label>[\u4e00-\u9fff]{3,8})(?:\s+(?=\S)|(?=[\d¥$-]))")
 # A label is short, and no sentence.
 _BUILT = {
     True: re.compile(r"[\u4e00-\u9fffa-z/]{2,10}"),
@@ -101,12 +102,15 @@ def label(key: str) -> Meaning | None:
 
 
 def label_at_start(key: str) -> tuple[Meaning, int] | None:
-    """The label that ends with the first colon, and where what follows it begins."""
+    """The label that ends with the first colon, and where what follows it begins; a Chinese one may do
+    with a space, or end where figures begin."""
     colon = re.search(r"[:：]", key)
-    if colon is None or colon.start() > _LONGEST_LABEL + 8:
-        return None
-    found = label(key[: colon.start()])
-    return (found, colon.end()) if found else None
+    if colon and colon.start() <= _LONGEST_LABEL + 8 and (found := label(key[: colon.start()])):
+        return found, colon.end()
+    spaced = _SPACED.match(key)
+    if spaced and (found := label(spaced["label"])):
+        return found, spaced.end()
+    return None
 
 
 def label_at_end(key: str) -> tuple[Meaning, int] | None:
@@ -155,6 +159,23 @@ def statuses(fact: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     ]
     flat.sort(key=lambda pair: -len(squeeze(pair[0])))
     return tuple((pattern([word]), value) for word, value in flat)
+
+
+@cache
+def says_a_status(key: str) -> bool:
+    """Whether a text is a status word and nothing else."""
+    bare = squeeze(key.strip(_TRAILING))
+    return bare in _status_words()
+
+
+@cache
+def _status_words() -> frozenset[str]:
+    return frozenset(
+        squeeze(str(word))
+        for groups in load("words.yml")["statuses"].values()
+        for group in groups.values()
+        for word in group
+    )
 
 
 @cache
