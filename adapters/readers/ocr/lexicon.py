@@ -21,9 +21,11 @@ _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _SPACED = re.compile(r"^(?P<label>[\u4e00-\u9fff]{3,8})(?:\s+(?=\S)|(?=[\d¥$-]))")
 # A label is short, and no sentence.
 _BUILT = {
-    True: re.compile(r"[\u4e00-\u9fffa-z/]{2,10}"),
+    True: re.compile(r"(?:[\u4e00-\u9fffa-z/]|\d(?:\.\d)?折){2,10}"),
     False: re.compile(r"[a-z#&/'.%()-]+(?: [a-z#&/'.%()-]+){0,4}"),
 }
+_RUN = re.compile(r"(?<![\u4e00-\u9fff])[\u4e00-\u9fff]{2,7}$")
+_PERCENT = re.compile(r"\s*@?\s*\(?\d+(?:\.\d+)?\s?%\)?(?=\s|$)")
 _MODIFIER = re.compile(r"^(?:您的|你的|我的|本次|本单|本期|此次|该笔|本笔|原|your |the |my |this )")
 
 
@@ -69,13 +71,15 @@ def _rules(language: str) -> tuple[Rule, ...]:
 def label_by_rule(bare: str) -> Meaning | None:
     """What a label that no list holds means, by the words that it is built of."""
     chinese = bool(_CHINESE.search(bare))
-    text = squeeze(bare) if chinese else " ".join(bare.split())
+    text = squeeze(bare) if chinese else " ".join(_PERCENT.sub("", bare).split())
     if not _BUILT[chinese].fullmatch(text):
         return None
     text = _MODIFIER.sub("", text) or text
     if known := labels().get(squeeze(text)):
         return known
-    return next((rule.meaning for rule in _rules("zh" if chinese else "en") if rule.pattern.fullmatch(text)), None)
+    return next(
+        (rule.meaning for rule in _rules("zh" if chinese else "en") if rule.pattern.fullmatch(text)), None
+    )
 
 
 @cache
@@ -123,6 +127,9 @@ def label_at_end(key: str) -> tuple[Meaning, int] | None:
             continue
         if found := labels().get(squeeze(bare[start:])):
             return found, start
+    run = _RUN.search(bare)
+    if run and (guessed := label_by_rule(run[0])):
+        return guessed, run.start()
     return None
 
 

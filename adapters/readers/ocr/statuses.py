@@ -36,6 +36,8 @@ def _best_segment(key: str, fact: FactName) -> tuple[str, float, tuple[int, int]
     """The part of a line, between separators, that a status word fills best: Shipped · Arriving Monday."""
     best: tuple[str, float, tuple[int, int]] | None = None
     for segment in re.finditer(r"[^·|,，。;；(（]+", key):
+        if _NOT_YET.search(segment[0]):
+            continue
         found = status_in(segment[0], fact)
         if found and (best is None or found[1] > best[1]):
             shift = segment.start()
@@ -66,7 +68,7 @@ def _claims(sheet: Sheet, fact: FactName) -> Iterator[Claim]:
         for line in row:
             if len(line.text) > 60 or (sheet.is_label(line) and not _stands_alone(sheet, row, line)):
                 continue
-            if _NOT_YET.search(line.key) or (found := _best_segment(line.key, fact)) is None:
+            if (found := _best_segment(line.key, fact)) is None:
                 continue
             value, coverage, span = found
             if coverage < 0.34:

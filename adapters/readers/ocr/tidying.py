@@ -25,7 +25,9 @@ def tidied(lines: Sequence[Line], width: int, height: int) -> list[Line]:
 
 def _is_status_bar(row: Sequence[Line], height: int) -> bool:
     within = all(line.bottom < _BAR * height for line in row)
-    return within and any(_CLOCK.match(line.text) for line in row) and all(len(line.text) < 12 for line in row)
+    return (
+        within and any(_CLOCK.match(line.text) for line in row) and all(len(line.text) < 12 for line in row)
+    )
 
 
 def _with_units(row: Sequence[Line]) -> list[Line]:
@@ -51,8 +53,9 @@ def labels_apart(line: Line) -> list[Line]:
         return [line]
     starts = [0]
     for match in _BEFORE_LABEL.finditer(line.key):
-        found = label_at_start(line.key[match.start() :])
-        if found and not line.key[starts[-1] : match.start()].rstrip().endswith((":", "：")):
+        before = line.key[starts[-1] : match.start()]
+        whole = label_at_start(before)
+        if whole and before[whole[1] :].strip() and label_at_start(line.key[match.start() :]):
             starts.append(match.start())
     if len(starts) < 2:
         return [line]
@@ -64,4 +67,3 @@ def _without_rule(line: Line) -> Line:
     """Without the mark that set it apart from the next label."""
     bare = line.text.rstrip(" ·|,，;；、")
     return line.part(0, len(bare))
-
