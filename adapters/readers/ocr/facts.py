@@ -30,6 +30,7 @@ from adapters.readers.ocr.simple_pages import (
     product_claims,
 )
 from adapters.readers.ocr.statuses import status_claims, status_in
+from adapters.readers.ocr.tables import find_table, table_claims
 from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims
 from bot.domain.reading import Fact
 from bot.domain.vocabulary import PERSONAL_FACTS, TIME_FACTS, FactName, Page
@@ -130,6 +131,10 @@ def find_facts(sheet: Sheet, page: Page, locale: Locale, image: Image) -> tuple[
 def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
     """The claims of a list, by row or card; empty if the page is no list."""
     cards: Sequence[Sheet] = ()
+    if page in ("order_list", "charge_notice") and (table := find_table(sheet, locale)):
+        rows = list(table_claims(table, page, locale))
+        chosen = [c for group in {c.group for c in rows} for c in _choose([r for r in rows if r.group == group], page)]
+        return [*chosen, *personal_claims(sheet, page, chosen, Taken())]
     if page == "order_list":
         cards = order_cards(sheet) or repeated_cards(sheet)
     elif page == "coupon":
@@ -145,11 +150,21 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
                 for number, entry in enumerate(entries)
                 for claim in _entry_claims(entry, entries, locale)
             ]
-    return [
+    grouped = [
         replace(claim, group=number)
         for number, card in enumerate(cards)
         for claim in _page_claims(card, page, locale, image)
     ]
+    return [*grouped, *_personal_elsewhere(sheet, cards, page, grouped)] if grouped else []
+
+
+def _personal_elsewhere(
+    sheet: Sheet, cards: Sequence[Sheet], page: Page, claims: Sequence[Claim]
+) -> list[Claim]:
+    """Personal data outside the cards: it has to be found wherever it stands."""
+    inside = {line.box for card in cards for line in card.lines}
+    rest = Sheet([line for line in sheet.lines if line.box not in inside], sheet.width, sheet.height)
+    return list(personal_claims(rest, page, claims, Taken())) if rest.lines else []
 
 
 def _adds_up(sheet: Sheet) -> bool:
@@ -291,7 +306,7 @@ def _entry_name(entry: Entry, locale: Locale) -> Iterator[Claim]:
         for line in entry.lines
         if is_name(line, none) and not locale.times(line.text) and not status_in(line.key, "payment_status")
     ]
-    names = [line for line in names if line.right <= entry.price.left]
+    names = [line for line in names if line.right <= entry.price.left or entry.price.right <= line.left]
     if names:
         beside = [line for line in names if abs(line.middle - entry.price.middle) < 0.8 * entry.price.height]
         best = min(beside or names, key=lambda line: (line.left // 40, line.top))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from adapters.readers.ocr.claims import Locale
+from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex, squeeze
@@ -29,23 +30,28 @@ class Entry:
 
 
 def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
-    """The rows of a list of charges, or nothing if this is none: amounts in a column, names at their left."""
-    anchors = _column(sheet)
+    """The rows of a list of charges, or nothing if this is none: amounts in a column, names beside them."""
+    headers = {i for i, row in enumerate(sheet.rows) if _header_day(row, locale) or _header_year(row)}
+    anchors = [anchor for anchor in _column(sheet) if anchor[0] not in headers]
     if len(anchors) < 2:
         return []
+    places = [index for index, _, _ in anchors]
+    starts = [_start(sheet, a, b, headers) for a, b in pairwise(places)]
+    above = min((b - start for start, b in zip(starts, places[1:], strict=True)), default=0)
+    first = max([places[0] - above, *(index + 1 for index in headers if index < places[0])])
+    starts.insert(0, max(0, first))
     entries: list[Entry] = []
     day: Time | None = None
     year: str | None = None
-    places = [index for index, _, _ in anchors]
     for number, (index, price, money) in enumerate(anchors):
-        for row in sheet.rows[places[number - 1] + 1 if number else 0 : index]:
+        for row in sheet.rows[places[number - 1] if number else 0 : index]:
             day = _header_day(row, locale) or day
             year = _header_year(row) or year
-        last = places[number + 1] if number + 1 < len(places) else len(sheet.rows)
-        lines = list(sheet.rows[index])
+        last = starts[number + 1] if number + 1 < len(starts) else len(sheet.rows)
+        lines = [line for row in sheet.rows[starts[number] : index + 1] for line in row]
         bottom = price.bottom
-        for row in sheet.rows[index + 1 : last]:
-            if row[0].top - bottom > 1.6 * price.height or _header_day(row, locale) or _header_year(row):
+        for offset, row in enumerate(sheet.rows[index + 1 : last], index + 1):
+            if row[0].top - bottom > 1.6 * price.height or offset in headers:
                 break
             lines += row
             bottom = max(line.bottom for line in row)
@@ -53,25 +59,41 @@ def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
     return entries
 
 
+def _start(sheet: Sheet, previous: int, anchor: int, headers: set[int]) -> int:
+    """The row that the entry of an anchor begins with: after a header, else after the widest gap."""
+    between = [index + 1 for index in headers if previous < index < anchor]
+    return max(between) if between else _widest_gap(sheet, previous, anchor)
+
+
 def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
-    """Amounts that end at one right edge, each with a name at its left that is no label."""
+    """Amounts that share an edge, each with a name in its row, or in the one over it, that is no label."""
     found: list[tuple[int, Line, Money]] = []
     for index, row in enumerate(sheet.rows):
-        price = row[-1] if len(row) > 1 else None
-        money = price_of(price) if price else None
-        if price is None or money is None or price.left < 0.45 * sheet.width:
-            continue
-        left = [line for line in row[:-1] if len(line.text) > 1]
-        if left and not any(sheet.is_label(line) for line in left):
-            found.append((index, price, money))
-    if not found:
+        for price in row:
+            others = [line for line in row if line is not price and len(line.text) > 1]
+            if (money := price_of(price)) and others and not any(sheet.is_label(line) for line in others):
+                found.append((index, price, money))
+    edges = [
+        (right, round(edge / max(1.0, 0.02 * sheet.width)))
+        for _, price, _ in found
+        for right, edge in ((True, price.right), (False, price.left))
+    ]
+    if not edges:
         return []
-    edges = Counter(round(price.right / max(1.0, 0.02 * sheet.width)) for _, price, _ in found)
-    edge, _ = edges.most_common(1)[0]
-    return [f for f in found if abs(round(f[1].right / max(1.0, 0.02 * sheet.width)) - edge) <= 1]
+    (right, place), _ = Counter(edges).most_common(1)[0]
+    if right and place < 0.45 / 0.02:
+        return []
+    column = [
+        anchor
+        for anchor in found
+        if abs(round((anchor[1].right if right else anchor[1].left) / max(1.0, 0.02 * sheet.width)) - place)
+        <= 1
+    ]
+    return list({index: (index, price, money) for index, price, money in column}.values())
 
 
 _MONTH = regex("lists.month")
+_OF_A_TIME = regex("lists.of_a_time")
 
 
 def _header_year(row: Sequence[Line]) -> str | None:
@@ -88,12 +110,7 @@ def _header_day(row: Sequence[Line], locale: Locale) -> Time | None:
     times = locale.times(row[0].text)
     if len(times) != 1 or times[0].day is None or times[0].clock is not None:
         return None
-    rest = row[0].key[: times[0].start] + row[0].key[times[0].end :]
-    rest = re.sub(
-        r"周.|星期.|礼拜.|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|今天|昨天|today|yesterday",
-        "",
-        rest,
-    )
+    rest = _OF_A_TIME.sub("", row[0].key[: times[0].start] + row[0].key[times[0].end :])
     return times[0] if len(re.sub(r"[\W_]", "", rest)) <= 2 else None
 
 
@@ -128,13 +145,25 @@ _MARKERS = frozenset(
 
 
 def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
-    """Messages that each tell of a charge, as a bank's do."""
-    found = []
+    """Messages that each tell of money that went out or came back, as a bank's do, with the time over each."""
+    found: list[Sheet] = []
+    header: list[Line] = []
     for passage in passages(sheet.lines):
         lines = [line for _, line in passage.lines]
-        if len(passage.text) > 12 and any(c.name == "amount" for c in sentence_claims(lines, locale)):
-            found.append(Sheet(lines, sheet.width, sheet.height))
-    return found if len(found) >= 2 and not sheet.labels else []
+        told = {c.name for c in sentence_claims(lines, locale)} if len(passage.text) > 12 else set()
+        if told & {"amount", "refund_amount"}:
+            found.append(Sheet([*header, *lines], sheet.width, sheet.height))
+        header = lines if is_timestamp(passage.text, locale) else []
+    return found if len(found) >= 2 and len(sheet.labels) <= 2 else []
+
+
+def is_timestamp(text: str, locale: Locale) -> bool:
+    """Whether a text is a day, perhaps with a time of day, and hardly anything else."""
+    times = [time for time in locale.times(text) if time.day]
+    if len(times) != 1:
+        return False
+    rest = _OF_A_TIME.sub("", fold(text[: times[0].start] + text[times[0].end :]))
+    return len(re.sub(r"[\W_]", "", rest)) <= 2
 
 
 def repeated_cards(sheet: Sheet) -> list[Sheet]:

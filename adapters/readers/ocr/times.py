@@ -97,7 +97,7 @@ _DATES = tuple(
         rf"(?<![\d./-])(?P<a>[0-3]?\d)(?P<mark>[/.-])(?P<b>[0-3]?\d)(?P=mark){_YEAR}(?!\d)",
         rf"(?<![\d./-])(?P<short>2\d)(?P<mark>[-/.年]){_MM}[-/.月]{_DD}(?!\d)日?",
         rf"(?<!\d){_M}\s?月\s?{_D}\s?[日号]",
-        rf"(?<![\d./:-]){_M}(?P<mark>[-/]){_D}(?:(?=\d\d:)|(?![\d./%-]))",
+        rf"(?<![\d./:-])(?P<a>0?[1-9]|[12]\d|3[01])(?P<mark>[-/])(?P<b>0?[1-9]|[12]\d|3[01])(?:(?=\d\d:)|(?![\d./%-]))",
     )
 )
 _RELATIVE = re.compile(
@@ -213,7 +213,8 @@ def _day(parts: dict[str, str | None], day_first: bool) -> str | None:
         year = str(int(parts["roc"] or 0) + 1911)
     if parts.get("a"):
         a, b = int(parts["a"] or 0), int(parts["b"] or 0)
-        month, day = (b, a) if a > 12 or (day_first and b <= 12) or parts.get("mark") == "." else (a, b)
+        dotted = parts.get("mark") == "." or (day_first and parts.get("mark") == "/")
+        month, day = (b, a) if a > 12 or (dotted and b <= 12) else (a, b)
     else:
         name = parts.get("name")
         month = _MONTHS[name] if name else int(parts["month"] or 0)
