@@ -58,8 +58,10 @@ FACTS_OF_PAGE: dict[Page, frozenset[FactName]] = {
         "refunded_at",
         "ordered_at",
         "item_price",
+        "error_code",
+        "error_message",
     },
-    "subscription": _COMMON | {"plan", "next_charge_at", "auto_renewal", "item_price"},
+    "subscription": _COMMON | {"plan", "next_charge_at", "auto_renewal", "item_price", "ordered_at"},
     "order_detail": _COMMON
     | {
         "ordered_at",
@@ -190,7 +192,7 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     if page in _SIMPLE:
         claims += [*_SIMPLE[page](sheet, locale), *personal_claims(sheet, page, claims, taken)]
         return _choose(claims, page)
-    if page == "payment_result":
+    if page in ("payment_result", "charge_notice"):
         claims += list(explained_failure(sheet)) if _says_failure(claims, sheet, page) else []
     claims += list(status_claims(sheet, page))
     claims += [c for c in sentence_claims(sheet.lines, locale) if c.line not in taken or c.name == "merchant"]

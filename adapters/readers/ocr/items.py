@@ -15,7 +15,8 @@ from bot.domain.vocabulary import Page
 _SPEC = regex("items.spec")
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
-_LETTER = re.compile(r"[a-z\u4e00-\u9fff]")
+_LETTER = re.compile(r"[\u4e00-\u9fff]|[a-z].*[a-z]")
+_LABELLED = re.compile(r"^[\u4e00-\u9fff]{2,6}[:：]|^[a-z]{2,10}(?: [a-z#.]{1,10})?:\s?\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def is_name(line: Line, taken: Taken) -> bool:
         or (line.struck and find_money(line.text))
     ):
         return False
-    if price_of(line):
+    if price_of(line) or _LABELLED.match(key):
         return False
     if key.endswith(("fee", "费", "金额", "总额", "退回", "返还")) or label(key) is not None:
         return False

@@ -10,7 +10,7 @@ from adapters.readers.ocr.items import PLAN_WORDS, price_of
 from adapters.readers.ocr.layout import Pair, Sheet, find_pairs
 from adapters.readers.ocr.lexicon import Meaning, is_furniture, label_at_end, regex, words
 from adapters.readers.ocr.lines import Line, joined
-from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.money import Money, find_money, stated_unit
 from adapters.readers.ocr.people import split_recipient
 from adapters.readers.ocr.personal import find_personal, is_person
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
@@ -63,7 +63,7 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
     if pair.how == "above" and name not in _MONEY:
         return
     if name in _MONEY:
-        yield from _money(pair.meaning, value, score, page, locale)
+        yield from _money(pair, score, page, locale)
     elif name in _TIMES:
         yield from _time(name, value, score, page, locale)
     elif name in _NUMBERS:
@@ -109,11 +109,12 @@ def _stacked(pair: Pair) -> bool:
     """Label over value, as forms have it: aligned, and the value the stronger of the two."""
     aligned = abs(pair.label.left - pair.value.left) < 0.8 * pair.label.height
     return aligned and (
-        pair.value.strength >= pair.label.strength - 8 or pair.label.text.rstrip()[-1:] in ":："
+        pair.value.strength >= pair.label.strength - 8 or pair.label.text.rstrip()[-1:] in ":：" or pair.close
     )
 
 
-def _money(meaning: Meaning, value: Line, score: float, page: Page, locale: Locale) -> Iterator[Claim]:
+def _money(pair: Pair, score: float, page: Page, locale: Locale) -> Iterator[Claim]:
+    meaning, value = pair.meaning, pair.value
     name = money_meaning(meaning.name, page)
     short = len(value.text) < 28
     found = find_money(value.text, loose=len(value.text) < 9)
@@ -130,7 +131,7 @@ def _money(meaning: Meaning, value: Line, score: float, page: Page, locale: Loca
         return
     line = value.part(money.start, money.end)
     score *= _rank(meaning, name, page)
-    yield Claim(name, money.value, line, score, locale.unit(money))
+    yield Claim(name, money.value, line, score, locale.unit(money) or stated_unit(pair.label.text))
 
 
 def _rank(meaning: Meaning, name: str, page: Page) -> float:

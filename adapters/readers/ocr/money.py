@@ -84,6 +84,17 @@ def _find(key: str, loose: bool) -> Iterator[Money]:
         )
 
 
+_STATED = re.compile(
+    rf"[(\[【/](?:单位[:：]?)?(?P<unit>{'|'.join(re.escape(w) for w in _WORDS)})元?[)\]】]?$"
+)
+
+
+def stated_unit(text: str) -> str | None:
+    """The currency that a label states for its figures: 金额(元), Total (USD)."""
+    match = _STATED.search(fold(text).strip(" :"))
+    return CURRENCIES[match["unit"]] if match else None
+
+
 def _unit(before: str | None, after: str | None) -> str | None:
     first = CURRENCIES.get(before or "")
     last = CURRENCIES.get(after or "")

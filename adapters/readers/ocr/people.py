@@ -58,7 +58,7 @@ def personal_claims(sheet: Sheet, page: Page, claims: Iterable[Claim], taken: Ta
 def _name_beside(line: Line, phone: Personal) -> Iterator[Claim]:
     for start, end in ((0, phone.start), (phone.end, len(line.text))):
         part = line.part(start, end)
-        bare = part.text.strip(" ,，|:：-+（(")
+        bare = re.sub(r"[\s,，]*[+(]?(?:00)?86[)-]?\s?$", "", part.text).strip(" ,，|:：-+（(")
         if 2 <= len(bare) <= 20 and is_person(bare) and not _says_something(bare):
             at = part.text.find(bare)
             yield Claim("person", bare, part.part(at, at + len(bare)), 0.8)

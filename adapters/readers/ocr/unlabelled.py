@@ -8,7 +8,7 @@ from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex, words
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.money import Money, find_money, stated_unit
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, is_tab_row, status_in
 from bot.domain.vocabulary import FactName, Page
 
@@ -30,7 +30,8 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         line, money = headline
         place = line.part(money.start, money.end)
         prominent = line.height > 1.3 * sheet.usual_height
-        yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, locale.unit(money))
+        unit = locale.unit(money) or _unit_above(sheet, line)
+        yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, unit)
         if page in ("charge_notice", "payment_result"):
             yield from _around(sheet, line, page, locale, taken)
     if page in ("charge_notice", "receipt", "payment_result"):
@@ -75,6 +76,12 @@ def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
     return best
 
 
+def _unit_above(sheet: Sheet, headline: Line) -> str | None:
+    """The currency that the line over an amount states: 合计(元)."""
+    above = [line for line in sheet.lines if 0 <= headline.top - line.bottom < headline.height]
+    return next((unit for line in above if (unit := stated_unit(line.text))), None)
+
+
 def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
     """Whom the money went to stands over the headline, or under it; centred like it, or at its left."""
     centre = (headline.left + headline.right) / 2
@@ -88,7 +95,10 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
             continue
         if (
             len(line.text) > 30
-            or re.search(r"[，。,!！?？]|正在|请|赚取|積分|积分|获得|\d{3,}", line.text)
+            or re.search(
+                r"[，。,!！?？]|[^.][a-z]{3}\.$(?<!ltd\.)(?<!inc\.)(?<!llc\.)|正在|请|赚取|積分|积分|获得|\d{3,}",
+                line.text,
+            )
             or find_money(line.text)
             or line.height < 0.7 * sheet.usual_height
         ):
@@ -192,7 +202,7 @@ def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             or line.top < 0.08 * sheet.height
         ):
             continue
-        if _NO_PLAN.search(line.key):
+        if _NO_PLAN.search(line.key) or find_money(line.text) or re.search(r"\d[./-]\d", line.text):
             continue
         size = min(1.5, line.height / max(1.0, sheet.usual_height))
         yield Claim(

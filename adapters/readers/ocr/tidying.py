@@ -1,0 +1,69 @@
+"""Lines made ready to be understood: the phone's own bar left out, amounts whole, each label in its own line."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adapters.readers.ocr.lexicon import label_at_start
+from adapters.readers.ocr.lines import Line, joined, rows_of
+from adapters.readers.ocr.money import CURRENCIES
+
+_BAR = 0.055
+"""The share of a tall picture's height that the phone's status bar stays within."""
+_CLOCK = re.compile(r"^\W{0,2}\d{1,2}:\d{2}(?!:)\b")
+_FIGURE = re.compile(r"^[-+−–]?\s?\d[\d,]*(?:\.\d{1,2})?$")
+_BEFORE_LABEL = re.compile(r"(?<=[\s·|,，;；、)）])(?=\S)")
+
+
+def tidied(lines: Sequence[Line], width: int, height: int) -> list[Line]:
+    """The lines in reading order."""
+    rows = rows_of(lines)
+    if rows and height > 1.2 * width and _is_status_bar(rows[0], height):
+        rows = rows[1:]
+    return [piece for row in rows for line in _with_units(row) for piece in labels_apart(line)]
+
+
+def _is_status_bar(row: Sequence[Line], height: int) -> bool:
+    within = all(line.bottom < _BAR * height for line in row)
+    return (
+        within and any(_CLOCK.match(line.text) for line in row) and all(len(line.text) < 12 for line in row)
+    )
+
+
+def _with_units(row: Sequence[Line]) -> list[Line]:
+    """A currency set in other letters than its figure (large 199.00, small 元) belongs to it."""
+    whole: list[Line] = []
+    for line in row:
+        last = whole[-1] if whole else None
+        if last is not None and line.left - last.right < 0.6 * max(last.height, line.height):
+            after = bool(_FIGURE.match(last.key.strip())) and line.key.strip() in CURRENCIES
+            before = last.key.strip() in CURRENCIES and bool(_FIGURE.match(line.key.strip()))
+            if after or before:
+                tall = max(last, line, key=lambda part: part.height)
+                whole[-1] = replace(joined([last, line], ""), places=(*last.places, *line.places),
+                                    strength=tall.strength)  # fmt: skip
+                continue
+        whole.append(line)
+    return whole
+
+
+def labels_apart(line: Line) -> list[Line]:
+    """Several labels with their values in one line (订单号：1 收款方：2), each for itself; a sentence stays whole."""
+    if label_at_start(line.key) is None:
+        return [line]
+    starts = [0]
+    for match in _BEFORE_LABEL.finditer(line.key):
+        before = line.key[starts[-1] : match.start()]
+        whole = label_at_start(before)
+        if whole and before[whole[1] :].strip() and label_at_start(line.key[match.start() :]):
+            starts.append(match.start())
+    if len(starts) < 2:
+        return [line]
+    parts = [line.part(start, end) for start, end in zip(starts, [*starts[1:], len(line.text)], strict=True)]
+    return [_without_rule(part) for part in parts if part.text]
+
+
+def _without_rule(line: Line) -> Line:
+    """Without the mark that set it apart from the next label."""
+    bare = line.text.rstrip(" ·|,，;；、")
+    return line.part(0, len(bare))
