@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label, label_at_end, label_at_start, regex
+from adapters.readers.ocr.lexicon import (
+    is_furniture,
+    label,
+    label_at_end,
+    label_at_start,
+    regex,
+    squeeze,
+    words,
+)
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import status_in
@@ -34,6 +42,10 @@ def item_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Itera
     yield from _shop_above(sheet, items, taken)
     for item in items:
         taken.add(item.title, item.price)
+        if tender := words("tenders").match(item.title.key):
+            if page == "receipt" and len(squeeze(item.title.key)) - tender.end() < 14:
+                yield Claim("payment_method", item.title.text.strip(), item.title, 0.75)
+                continue
         if page == "receipt" and PLAN_WORDS.search(item.title.key):
             yield Claim("plan", item.title.text.strip(), item.title, 0.8)
             continue
@@ -177,8 +189,11 @@ def _first_of_wrapped(sheet: Sheet, index: int, line: Line, taken: Taken) -> Lin
 
 def whole_title(sheet: Sheet, start: Line) -> Line:
     lines = [start]
+    priced = {id(line) for row in sheet.rows for line in row[:-1] if price_of(row[-1])}
     for row in sheet.rows:
         for line in row:
+            if id(line) in priced and id(start) in priced:
+                continue  # it has a price of its own
             fits = line.top > start.top and _runs_on(lines[-1], line) and len(lines) < 3
             if fits and not _SPEC.match(line.key) and not find_money(line.text) and not sheet.is_label(line):
                 lines.append(line)

@@ -50,7 +50,10 @@ def _first_fitting(pairs: list[Pair], page: Page, locale: Locale, taken: Taken) 
         if pair.value.struck:
             taken.add(pair.value)
             continue
-        if claims or (pair.meaning.name.startswith("_") and pair.how in ("inline", "right")):
+        unread = pair.meaning.name in _NUMBERS and not re.search(r"\d", pair.value.text)
+        if claims or (
+            pair.meaning.name.startswith("_") and pair.how in ("inline", "right") and not unread
+        ):
             taken.add(pair.label, *(claim.line for claim in claims))
             if pair.meaning.name.startswith("_") and pair.how in ("inline", "right"):
                 taken.add(pair.value)
@@ -180,7 +183,9 @@ def _number(name: str, value: Line, score: float) -> Iterator[Claim]:
     text = _COPY.sub("", value.text)
     for match in _NUMBER.finditer(text):
         number = re.sub(r"\s", "", match[0])
-        if sum(c.isdigit() for c in number) < max(4, 0.3 * len(number)) or match.start() > 8:
+        digits = sum(c.isdigit() for c in number)
+        code = digits >= 2 and len(number) >= 8 and number.isupper() and number.isalnum()
+        if match.start() > 8 or (digits < max(4, 0.3 * len(number)) and not code):
             continue
         line = value.part(match.start(), match.end())
         yield Claim(name, number, line, score)
