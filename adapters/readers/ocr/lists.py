@@ -73,23 +73,19 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
             others = [line for line in row if line is not price and len(line.text) > 1]
             if (money := price_of(price)) and others and not any(sheet.is_label(line) for line in others):
                 found.append((index, price, money))
-    edges = [
-        (right, round(edge / max(1.0, 0.02 * sheet.width)))
+    room = 0.03 * sheet.width
+    columns = [
+        [anchor for anchor in found if abs(_edge(anchor[1], right) - _edge(price, right)) <= room]
+        for right in (True, False)
         for _, price, _ in found
-        for right, edge in ((True, price.right), (False, price.left))
+        if not right or price.left > 0.45 * sheet.width
     ]
-    if not edges:
-        return []
-    (right, place), _ = Counter(edges).most_common(1)[0]
-    if right and place < 0.45 / 0.02:
-        return []
-    column = [
-        anchor
-        for anchor in found
-        if abs(round((anchor[1].right if right else anchor[1].left) / max(1.0, 0.02 * sheet.width)) - place)
-        <= 1
-    ]
-    return list({index: (index, price, money) for index, price, money in column}.values())
+    column = max(columns, key=len, default=[])
+    return list({anchor[0]: anchor for anchor in column}.values())
+
+
+def _edge(line: Line, right: bool) -> int:
+    return line.right if right else line.left
 
 
 _MONTH = regex("lists.month")

@@ -149,7 +149,7 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["charge_notice"] += 4
     if table := find_table(sheet, locale):
         listed = any(column.meaning == "order_no" for column in table.columns)
-        scores["order_list" if listed else "charge_notice"] += 3.0
+        scores["order_list" if listed else "charge_notice"] += 4.0
     if {"amount", "transaction_no"} <= names and names & {"charged_at", "_other_time", "_time"}:
         scores["charge_notice"] += 5
     scores["chat"] += 4 * _is_chat(sheet)

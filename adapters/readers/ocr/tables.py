@@ -58,11 +58,17 @@ def find_table(sheet: Sheet, locale: Locale) -> Table | None:
         meanings = {column.meaning for column in columns}
         if len(columns) < 3 or len(columns) < len(row) - 1 or not meanings & {"amount", "_income"}:
             continue
-        if not meanings & {"_date", "order_no", "_posted"}:
+        if not meanings & {"_date", "order_no", "_posted"} or _is_repeated(columns, sheet):
             continue
         if rows := tuple(_rows(sheet, index, columns)):
             return Table(tuple(columns), rows)
     return None
+
+
+def _is_repeated(columns: Sequence[Column], sheet: Sheet) -> bool:
+    """Heads that stand over every card of a list make no table."""
+    keys = {column.head.key for column in columns}
+    return sum(1 for line in sheet.lines if line.key in keys) > len(columns) + 1
 
 
 def _rows(sheet: Sheet, head: int, columns: Sequence[Column]) -> Iterator[Mapping[int, Line]]:
@@ -91,7 +97,7 @@ def _rows(sheet: Sheet, head: int, columns: Sequence[Column]) -> Iterator[Mappin
 
 
 def _digits(line: Line) -> bool:
-    return bool(find_money(line.text, loose=True))
+    return bool(find_money(line.text, loose=len(line.text) < 12))
 
 
 def _place(line: Line, columns: Sequence[Column], width: int) -> int:
