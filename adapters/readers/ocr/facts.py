@@ -31,6 +31,7 @@ from adapters.readers.ocr.simple_pages import (
 )
 from adapters.readers.ocr.statuses import status_claims, status_in
 from adapters.readers.ocr.tables import find_table, table_claims
+from adapters.readers.ocr.timeline import timeline_claims
 from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims
 from bot.domain.reading import Fact
 from bot.domain.vocabulary import PERSONAL_FACTS, TIME_FACTS, FactName, Page
@@ -194,7 +195,7 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
         return _choose(claims, page)
     if page in ("payment_result", "charge_notice"):
         claims += list(explained_failure(sheet)) if _says_failure(claims, sheet, page) else []
-    claims += list(status_claims(sheet, page))
+    claims += [*status_claims(sheet, page), *timeline_claims(sheet, page, locale)]
     claims += [c for c in sentence_claims(sheet.lines, locale) if c.line not in taken or c.name == "merchant"]
     claims += list(renewal_claims(sheet, image, page))
     claims += list(unlabelled_claims(sheet, page, locale, taken))

@@ -167,7 +167,7 @@ def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """Goods without a price beside them: the longest name on a card."""
     names = [line for row in sheet.rows if len(row) < 3 for line in row]
     names = [line for line in names if is_name(line, taken) and len(line.text) >= 6]
-    names = [line for line in names if not re.search(r"退款|退货|refund|return", line.key)]
+    names = [line for line in names if not re.search(r"退款|退货|退回|入账|到账|refund|return", line.key)]
     names = [
         line for line in names if line.top > 0.1 * sheet.height and not re.search(r"[。.!！?？]$", line.text)
     ]

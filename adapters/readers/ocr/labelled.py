@@ -133,7 +133,8 @@ def _money(pair: Pair, score: float, page: Page, locale: Locale) -> Iterator[Cla
     if len(_words(value, money.start, money.end)) > 10 and score < 1:
         return
     line = value.part(money.start, money.end)
-    score *= _rank(meaning, name, page)
+    headline = pair.how == "below" and value.height > 1.5 * pair.label.height
+    score *= 1.0 if headline and name != "discount" else _rank(meaning, name, page)
     yield Claim(name, money.value, line, score, locale.unit(money) or stated_unit(pair.label.text))
 
 
@@ -308,6 +309,9 @@ def _number_starts(line: Line, match: re.Match[str]) -> list[int]:
 
 _BETTER_OFF = regex("labelled.better_off")
 _NO_PRICE = regex("labelled.no_price")
+_TENDER = regex("labelled.tender")
+"""How somebody paid: on a receipt it names the row of what was paid."""
+_ONLINE = re.compile(r"(?:在线|线上|网上)")
 
 
 def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -325,7 +329,12 @@ def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Cla
 
 
 def _named_by_words(name: Line, value: Line, money: Money, locale: Locale, taken: Taken) -> Iterator[Claim]:
-    if _BETTER_OFF.search(name.key) and (money.sign == "-" or not _NO_PRICE.search(name.key)):
+    if _TENDER.match(name.key) and money.sign != "-":
+        taken.add(name, value)
+        yield Claim("amount", money.value, value.part(money.start, money.end), 0.66, locale.unit(money))
+        if not _ONLINE.match(name.key):
+            yield Claim("payment_method", _DOTS.sub(" •••• ", name.text.strip()), name, 0.7)
+    elif _BETTER_OFF.search(name.key) and (money.sign == "-" or not _NO_PRICE.search(name.key)):
         if money.decimal > 0 and (money.sign == "-" or len(name.text) <= 10):
             taken.add(value)
             yield Claim("discount", money.value, value.part(money.start, money.end), 0.8, locale.unit(money))

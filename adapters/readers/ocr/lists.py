@@ -211,6 +211,7 @@ def _split(sheet: Sheet, starts: list[int]) -> list[Sheet]:
 
 
 _RENEWS = regex("lists.renews")
+_PAST = re.compile(r"记录|历史|history|确认|确定|\?|？")
 
 
 def subscription_cards(sheet: Sheet) -> list[Sheet]:
@@ -227,7 +228,7 @@ def subscription_cards(sheet: Sheet) -> list[Sheet]:
         block
         for block in blocks
         if len(block.rows) >= 3
-        and any(_RENEWS.search(line.key) for line in block.lines)
+        and any(_RENEWS.search(line.key) and not _PAST.search(line.key) for line in block.lines)
         and not block.labels
         and block.lines[0].top > 0.08 * sheet.height
     ]

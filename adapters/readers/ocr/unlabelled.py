@@ -191,8 +191,16 @@ def _tracking(place: Line, score: float) -> Iterator[Claim]:
         yield Claim("tracking_no", value, place, score)
 
 
+def _says_when_or_how_much(line: Line) -> bool:
+    return bool(find_money(line.text) or re.search(r"\d\s?[./年月-]\s?\d", line.text))
+
+
 def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
-    names = [line for line in sheet.lines if is_name(line, taken) and len(line.text) > 1]
+    names = [
+        line
+        for line in sheet.lines
+        if is_name(line, taken) and len(line.text) > 1 and not _says_when_or_how_much(line)
+    ]
     if len(sheet.lines) <= 8 and not sheet.labels and len(names) >= 2 and names[0].left < 0.5 * sheet.width:
         yield Claim("merchant", names[0].text.strip(), names[0], 0.6)
         yield Claim("plan", names[1].text.strip(), names[1], 0.6)
@@ -206,7 +214,7 @@ def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             or line.top < 0.08 * sheet.height
         ):
             continue
-        if _NO_PLAN.search(line.key) or find_money(line.text) or re.search(r"\d[./-]\d", line.text):
+        if _NO_PLAN.search(line.key) or _says_when_or_how_much(line):
             continue
         size = min(1.5, line.height / max(1.0, sheet.usual_height))
         yield Claim(
