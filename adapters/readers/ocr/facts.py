@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken, distinct, overlaps
 from adapters.readers.ocr.detector import Image
+from adapters.readers.ocr.entries import entry_claims
 from adapters.readers.ocr.items import is_name, item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
@@ -149,7 +150,7 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
             return [
                 replace(claim, group=number)
                 for number, entry in enumerate(entries)
-                for claim in _entry_claims(entry, entries, locale)
+                for claim in entry_claims(entry, entries, locale)
             ]
     grouped = [
         replace(claim, group=number)
@@ -266,64 +267,3 @@ def _without_shadows(claims: list[Claim]) -> list[Claim]:
         if not rivals or claim.name in PERSONAL_FACTS or claim.name.endswith("status"):
             kept.append(claim)
     return kept
-
-
-def _entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Iterator[Claim]:
-    text = " ".join(line.key for line in entry.lines)
-    signed = sum(1 for e in entries if e.money.sign == "-") * 2 >= len(entries)
-    refund = ("退款" in text and entry.money.sign != "-") or "refund" in text
-    incoming = entry.money.sign == "+" if signed else entry.money.sign == "-"
-    price = entry.price.part(entry.money.start, entry.money.end)
-    if incoming and signed and not refund:
-        return  # money that came in is no charge and nothing given back
-    if incoming or refund:
-        if refund or not signed:
-            yield Claim("refund_amount", entry.money.value, price, 0.85, locale.unit(entry.money))
-    else:
-        yield Claim("amount", entry.money.value, price, 0.85, locale.unit(entry.money))
-    yield from _entry_time(entry, locale, incoming)
-    yield from _entry_name(entry, locale)
-    for claim in sentence_claims([line for line in entry.lines if line is not entry.price], locale):
-        if claim.name in ("refund_amount", "discount") and claim.value:
-            yield claim
-
-
-def _entry_time(entry: Entry, locale: Locale, incoming: bool) -> Iterator[Claim]:
-    for line in entry.lines:
-        for time in locale.times(line.text):
-            dated = time.on(entry.day).in_year(entry.year)
-            if dated.iso:
-                name: FactName = "refunded_at" if incoming else "charged_at"
-                yield Claim(name, dated.iso, line.part(time.start, time.end), 0.85)
-                return
-    if entry.day and entry.day.iso:
-        yield Claim("charged_at", entry.day.iso, entry.price, 0.5)
-
-
-def _entry_name(entry: Entry, locale: Locale) -> Iterator[Claim]:
-    none = Taken()
-    names = [
-        line
-        for line in entry.lines
-        if is_name(line, none) and not locale.times(line.text) and not status_in(line.key, "payment_status")
-    ]
-    names = [line for line in names if line.right <= entry.price.left or entry.price.right <= line.left]
-    if names:
-        beside = [line for line in names if abs(line.middle - entry.price.middle) < 0.8 * entry.price.height]
-        best = min(beside or names, key=lambda line: (line.left // 40, line.top))
-        yield from _named_in(best)
-
-
-_KIND = regex("facts.kind")
-_TRANSFER = regex("facts.transfer")
-
-
-def _named_in(line: Line) -> Iterator[Claim]:
-    """The name in a row's title, without the kind of booking before it (退款-, REFUND -)."""
-    if transfer := _TRANSFER.match(line.text):
-        part = line.part(transfer.end(), len(line.text))
-        yield Claim("person", part.text, part, 0.7)
-        return
-    kind = _KIND.match(line.text)
-    part = line.part(kind.end(), len(line.text)) if kind else line
-    yield Claim("merchant", part.text.strip(), part, 0.75)

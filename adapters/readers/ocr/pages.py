@@ -7,7 +7,7 @@ from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import label_at_start, page_words, regex, squeeze
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.lists import charge_entries
+from adapters.readers.ocr.lists import charge_entries, order_cards
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row
@@ -82,7 +82,7 @@ def _weigh_messages(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> 
         scores["charge_notice"] += _MESSAGE + min(2, booked - 1)
         scores["chat"] *= 0.4
     elif told_of:
-        scores["charge_notice"] += 0.75 * _MESSAGE
+        scores["charge_notice"] += 0.86 * _MESSAGE
     if parcels and len(sheet.labels) <= 4:
         scores["logistics"] += 3.0
 
@@ -147,6 +147,8 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["charge_notice"] += 2
     if len(charge_entries(sheet, locale)) >= 3 and not names & {"amount", "_subtotal", "_fee", "_quantity"}:
         scores["charge_notice"] += 4
+    if len(order_cards(sheet)) >= 2:
+        scores["order_list"] += 5.0
     if table := find_table(sheet, locale):
         listed = any(column.meaning == "order_no" for column in table.columns)
         scores["order_list" if listed else "charge_notice"] += 4.0

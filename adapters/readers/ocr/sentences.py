@@ -183,6 +183,14 @@ def _times(marked: "_Marked", names: set[str], locale: Locale) -> Iterator[tuple
 
 
 _GATEWAY = regex("sentences.gateway")
+
+
+def without_gateway(line: Line) -> Line:
+    """Whom the money went to, without the wallet that it went through: 财付通-青禾商城."""
+    gateway = _GATEWAY.match(line.text)
+    return line.part(gateway.end(), len(line.text)) if gateway and gateway.end() < len(line.text) else line
+
+
 _TAIL = regex("sentences.tail")
 
 
