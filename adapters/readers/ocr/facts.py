@@ -208,7 +208,22 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
         claims += list(title_claims(sheet, taken))
     claims += personal_claims(sheet, page, claims, taken)
-    return _choose(claims, page)
+    return _choose(_without_guesses(claims, page), page)
+
+
+def _without_guesses(claims: list[Claim], page: Page) -> list[Claim]:
+    """What only stands somewhere on the page gives way to what the page says otherwise."""
+    names = {claim.name for claim in claims if claim.score >= 0.6}
+    kept = claims
+    if (names & {"next_charge_at", "refunded_at", "refund_amount"} and "charged_at" not in names) and not (
+        "amount" in names and "next_charge_at" not in names
+    ):
+        kept = [claim for claim in kept if claim.name != "charged_at"]
+    if "merchant" in names:
+        kept = [claim for claim in kept if claim.name != "merchant" or claim.score >= 0.6]
+    if page == "logistics":  # 尾号 is that of a phone or of the waybill
+        kept = [claim for claim in kept if claim.name != "card_number" or len(claim.value) > 4]
+    return kept
 
 
 _SIMPLE: dict[Page, Callable[[Sheet, Locale], Iterable[Claim]]] = {

@@ -68,14 +68,15 @@ def _titled(page: Page, sheet: Sheet, titles: set[int]) -> float:
 
 def _weigh_messages(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> None:
     """Running text that tells of a charge on an account, or of a parcel, whatever else is said."""
-    booked = told_of = parcels = 0
+    booked = told_of = returned = parcels = 0
     for passage in passages(sheet.lines):
         key = fold(passage.text)
         if len(key) < 16:
             continue
         lines = [line for _, line in passage.lines]
         told = {claim.name for claim in sentence_claims(lines, locale)}
-        booked += "amount" in told and bool(_ACCOUNT.search(key))
+        booked += bool(told & {"amount", "refund_amount"}) and bool(_ACCOUNT.search(key))
+        returned += "refund_amount" in told and "amount" not in told and not _ACCOUNT.search(key)
         told_of += "amount" in told and bool(_CHARGED.search(key))
         parcels += "amount" not in told and bool(_PARCEL.search(key))
     if booked and len(sheet.labels) <= 4:
@@ -83,6 +84,8 @@ def _weigh_messages(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> 
         scores["chat"] *= 0.4
     elif told_of:
         scores["charge_notice"] += 0.86 * _MESSAGE
+    if returned and len(sheet.labels) <= 4:
+        scores["refund"] += 0.86 * _MESSAGE
     if parcels and len(sheet.labels) <= 4:
         scores["logistics"] += 3.0
 

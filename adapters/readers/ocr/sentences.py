@@ -158,6 +158,7 @@ def _role(key: str, position: int) -> str | None:
     return max(found)[1] if found else None
 
 
+_NO_PLAN = regex("sentences.no_plan")
 _NAMES: tuple[FactName, ...] = ("merchant", "plan")
 _NAMED: tuple[FactName, ...] = ("plan", "payment_method", "carrier", "tracking_no")
 _DEADLINE = regex("sentences.deadline")
@@ -206,6 +207,8 @@ def _names(
             if tail := _TAIL.search(marked.simple, first, last):
                 last = tail.start()
             if last - first < 2 or (name in _NAMES and _NOBODY.match(marked.key, first, last)):
+                continue
+            if name == "plan" and _NO_PLAN.search(marked.key, first, last):
                 continue
             line = passage.line(start + marked.origin(first), start + marked.origin(last - 1) + 1)
             if line.text:
