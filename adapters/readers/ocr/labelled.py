@@ -17,7 +17,7 @@ from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, Page
 
 _MONEY = MONEY_FACTS | {"_amount", "_subtotal", "_fee", "_balance"}
-_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued"}
+_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued", "_bought"}
 _NUMBERS = NUMBER_FACTS | {"_number"}
 _PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 0.6}
 _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
@@ -164,6 +164,8 @@ def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> I
             if page in ("charge_notice", "payment_result")
             else ("ordered_at", score)
         )
+    if name == "_bought":
+        name = "ordered_at" if page in ("order_detail", "order_list", "refund") else "charged_at"
     if name == "_issued":
         name = "refunded_at" if page == "refund" else "_other_time"
     if name == "charged_at" and page == "refund":
@@ -181,11 +183,18 @@ def _number(name: str, value: Line, score: float) -> Iterator[Claim]:
     text = _COPY.sub("", value.text)
     for match in _NUMBER.finditer(text):
         number = re.sub(r"\s", "", match[0])
-        if sum(c.isdigit() for c in number) < max(4, 0.3 * len(number)) or match.start() > 8:
+        if not _is_number(number) or match.start() > 8:
             continue
         line = value.part(match.start(), match.end())
         yield Claim(name, number, line, score)
         return
+
+
+def _is_number(number: str) -> bool:
+    """Figures enough; or capitals with some figures among them, as app stores number their orders."""
+    figures = sum(c.isdigit() for c in number)
+    mixed = figures >= 2 and len(number) >= 8 and re.fullmatch(r"[A-Z0-9-]+", number)
+    return figures >= max(4, 0.3 * len(number)) or bool(mixed)
 
 
 def _status(value: Line, score: float, page: Page) -> Iterator[Claim]:

@@ -16,6 +16,7 @@ from adapters.readers.ocr.statuses import is_tab_row
 
 _TROUBLE = words("trouble")
 _CODE = regex("simple_pages.code")
+_BRACKETED_CODE = re.compile(r"\s?[(（\[](?P<it>[A-Z][A-Z0-9_]*-?\s?[-_A-Z]*\d{2,8})[)）\]]\s?$")
 _BARE_CODE = regex("simple_pages.bare_code")
 _DISCOUNT = regex("simple_pages.discount")
 
@@ -30,6 +31,11 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
     usual = sheet.usual_height or 1.0
     for passage in passages(sheet.lines):
         lines = [line for _, line in passage.lines]
+        if bracketed := _BRACKETED_CODE.search(passage.text):
+            code = re.sub(r"\s", "", bracketed["it"])
+            if find_money(code) == [] and len(lines) > 1:
+                yield Claim("error_code", code, passage.line(*bracketed.span("it")), 0.85)
+        text = _BRACKETED_CODE.sub("", passage.text)
         text = re.sub(r"[(（\[]?(?:错误码|错误代码|error code).*$", "", passage.text, flags=re.IGNORECASE)
         text = re.sub(r"^[45]\d\d\s+", "", text).strip()
         if not 4 <= len(text) <= 160 or not _TROUBLE.search(fold(text)):
