@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label, label_at_end, label_at_start, regex
+from adapters.readers.ocr.lexicon import (
+    is_furniture,
+    label,
+    label_at_end,
+    label_at_start,
+    regex,
+    squeeze,
+    words,
+)
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import status_in
@@ -15,6 +23,8 @@ from bot.domain.vocabulary import Page
 _SPEC = regex("items.spec")
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
+_PER = re.compile(r"^(?:[/每]|per |a )?\s?(?:月|年|季度?|周|months?|mo|mth|years?|yr|weeks?|wk|quarter|annum)$|^每[月年周季]$|^(?:month|year|week)ly$")
+_COUNT = re.compile(r"\s*(?:[x×✕*]\s?\d{1,3}|\(?(?:qty|数量)[:\s]*\d+\)?)\s*$", re.IGNORECASE)
 _LETTER = re.compile(r"[\u4e00-\u9fff]|[a-z].*[a-z]")
 _LABELLED = re.compile(r"^[\u4e00-\u9fff]{2,6}[:：]|^[a-z]{2,10}(?: [a-z#.]{1,10})?:\s?\S")
 
@@ -34,10 +44,15 @@ def item_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Itera
     yield from _shop_above(sheet, items, taken)
     for item in items:
         taken.add(item.title, item.price)
+        if tender := words("tenders").match(item.title.key):
+            if page == "receipt" and len(squeeze(item.title.key)) - tender.end() < 14:
+                yield Claim("payment_method", item.title.text.strip(), item.title, 0.75)
+                continue
         if page == "receipt" and PLAN_WORDS.search(item.title.key):
             yield Claim("plan", item.title.text.strip(), item.title, 0.8)
             continue
-        yield Claim("product", item.title.text.strip(), item.title, 0.8)
+        name = _COUNT.sub("", item.title.text.strip())
+        yield Claim("product", name, item.title.part(0, len(name)), 0.8)
         price = item.price.part(item.money.start, item.money.end)
         yield Claim("item_price", item.money.value, price, 0.8, locale.unit(item.money))
 
@@ -101,7 +116,7 @@ def price_of(line: Line) -> Money | None:
     if len(found) != 1 or line.struck:
         return None
     rest = (line.key[: found[0].start] + line.key[found[0].end :]).strip(" /x×*1234567890份个件起約约")
-    return found[0] if len(rest) <= 1 else None
+    return found[0] if len(rest) <= 1 or _PER.match(rest) else None
 
 
 def _title_start(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:
@@ -177,8 +192,11 @@ def _first_of_wrapped(sheet: Sheet, index: int, line: Line, taken: Taken) -> Lin
 
 def whole_title(sheet: Sheet, start: Line) -> Line:
     lines = [start]
+    priced = {id(line) for row in sheet.rows for line in row[:-1] if price_of(row[-1])}
     for row in sheet.rows:
         for line in row:
+            if id(line) in priced and id(start) in priced:
+                continue  # it has a price of its own
             fits = line.top > start.top and _runs_on(lines[-1], line) and len(lines) < 3
             if fits and not _SPEC.match(line.key) and not find_money(line.text) and not sheet.is_label(line):
                 lines.append(line)

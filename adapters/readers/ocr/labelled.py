@@ -50,7 +50,10 @@ def _first_fitting(pairs: list[Pair], page: Page, locale: Locale, taken: Taken) 
         if pair.value.struck:
             taken.add(pair.value)
             continue
-        if claims or (pair.meaning.name.startswith("_") and pair.how in ("inline", "right")):
+        unread = pair.meaning.name in _NUMBERS and not re.search(r"\d", pair.value.text)
+        if claims or (
+            pair.meaning.name.startswith("_") and pair.how in ("inline", "right") and not unread
+        ):
             taken.add(pair.label, *(claim.line for claim in claims))
             if pair.meaning.name.startswith("_") and pair.how in ("inline", "right"):
                 taken.add(pair.value)
@@ -72,6 +75,9 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
         yield from _status(value, score, page)
     elif name == "auto_renewal":
         yield from _renewal(value, score)
+    elif name == "_channel":
+        if _TENDER.match(value.key) or _CARD.search(value.key):
+            yield from _text("payment_method", value, 0.95 * score, page)
     elif name == "_refund_to" and page == "refund":
         yield from _text("payment_method", value, score, page)
     elif name == "_name" and page == "receipt":
@@ -315,6 +321,7 @@ _BETTER_OFF = regex("labelled.better_off")
 _NO_PRICE = regex("labelled.no_price")
 _TENDER = regex("labelled.tender")
 """How somebody paid: on a receipt it names the row of what was paid."""
+_CARD = re.compile(r"卡\s?[(（\[]?\s?[*•.\d]{4}|信用卡|储蓄卡|借记卡|visa|master|amex")
 _ONLINE = re.compile(r"(?:在线|线上|网上)")
 
 

@@ -70,8 +70,9 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
     found: list[tuple[int, Line, Money]] = []
     for index, row in enumerate(sheet.rows):
         for price in row:
-            others = [line for line in row if line is not price and len(line.text) > 1]
-            if (money := price_of(price)) and others and not any(sheet.is_label(line) for line in others):
+            if (money := price_of(price)) is None:
+                continue
+            if _beside(sheet, price) and not any(sheet.is_label(line) for line in row):
                 found.append((index, price, money))
     room = 0.03 * sheet.width
     columns = [
@@ -82,6 +83,16 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
     ]
     column = max(columns, key=len, default=[])
     return list({anchor[0]: anchor for anchor in column}.values())
+
+
+def _beside(sheet: Sheet, price: Line) -> bool:
+    """Whether something stands at a price's side, if not quite in its row."""
+    return any(
+        len(line.text) > 1
+        and abs(line.middle - price.middle) < 0.9 * price.height
+        and (line.right <= price.left or price.right <= line.left)
+        for line in sheet.lines
+    )
 
 
 def _edge(line: Line, right: bool) -> int:

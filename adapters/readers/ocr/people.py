@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from adapters.readers.ocr.claims import Claim, Taken, overlaps
+from adapters.readers.ocr.folding import simplified
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import is_furniture, label, regex, statuses
 from adapters.readers.ocr.lines import Line, joined
@@ -48,7 +49,7 @@ def personal_claims(sheet: Sheet, page: Page, claims: Iterable[Claim], taken: Ta
             if found.name == "phone":
                 yield from _name_beside(line, found)
     for line in sheet.lines:
-        if (greeted := _GREETING.match(line.text)) and greeted["it"].lower() not in _NOBODY:
+        if (greeted := _GREETING.match(simplified(line.text))) and greeted["it"].lower() not in _NOBODY:
             place = line.part(*greeted.span("it"))
             yield Claim("person", place.text, place, 0.7)
     if page in ("order_detail", "logistics", "payment_result", "order_list", "refund"):

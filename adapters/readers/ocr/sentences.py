@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal, cast
+from typing import cast
 
 from adapters.readers.ocr.claims import Claim, Locale
 from adapters.readers.ocr.folding import fold, simplified
@@ -128,7 +128,8 @@ def _sentence(passage: Passage, start: int, end: int, locale: Locale) -> Iterato
             yield Claim(name, money.value, line, score, locale.unit(money))
     if marked.moneys:
         yield from _names(passage, start, marked, "merchant")
-    yield from _names(passage, start, marked, "plan")
+    for name in _NAMED:
+        yield from _names(passage, start, marked, name)
 
 
 def _moneys(marked: "_Marked") -> Iterator[tuple[str, Money, float]]:
@@ -157,6 +158,8 @@ def _role(key: str, position: int) -> str | None:
     return max(found)[1] if found else None
 
 
+_NAMES: tuple[FactName, ...] = ("merchant", "plan")
+_NAMED: tuple[FactName, ...] = ("plan", "payment_method", "carrier", "tracking_no")
 _DEADLINE = regex("sentences.deadline")
 
 
@@ -184,7 +187,7 @@ _TAIL = regex("sentences.tail")
 
 
 def _names(
-    passage: Passage, start: int, marked: "_Marked", name: Literal["merchant", "plan"]
+    passage: Passage, start: int, marked: "_Marked", name: FactName
 ) -> Iterator[Claim]:
     """The first name that a pattern finds, without the gateway before it and the small words after it."""
     for words in _name_patterns(name):
@@ -194,7 +197,7 @@ def _names(
                 first = gateway.end()
             if tail := _TAIL.search(marked.simple, first, last):
                 last = tail.start()
-            if last - first < 2 or _NOBODY.match(marked.key, first, last):
+            if last - first < 2 or (name in _NAMES and _NOBODY.match(marked.key, first, last)):
                 continue
             line = passage.line(start + marked.origin(first), start + marked.origin(last - 1) + 1)
             if line.text:

@@ -11,7 +11,7 @@ from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex, words
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
-from adapters.readers.ocr.sentences import passages
+from adapters.readers.ocr.sentences import Passage, passages
 from adapters.readers.ocr.statuses import is_tab_row
 
 _TROUBLE = words("trouble")
@@ -29,7 +29,7 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
             place = line.part(*match.span("it"))
             yield Claim("error_code", place.text, place, 0.85)
     usual = sheet.usual_height or 1.0
-    for passage in passages(sheet.lines):
+    for passage in _explanations(sheet):
         lines = [line for _, line in passage.lines]
         if bracketed := _BRACKETED_CODE.search(passage.text):
             code = re.sub(r"\s", "", bracketed["it"])
@@ -43,6 +43,16 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
         telling = min(1.0, len(text) / 14)
         size = min(1.5, lines[0].height / usual)
         yield Claim("error_message", text, joined(lines), 0.35 + 0.3 * telling + 0.2 * size)
+
+
+def _explanations(sheet: Sheet) -> Iterator[Passage]:
+    """Paragraphs; a headline is not run together with the text under it."""
+    for passage in passages(sheet.lines):
+        lines = [line for _, line in passage.lines]
+        if len(lines) > 1 and lines[0].height > 1.2 * lines[1].height:
+            yield from (*passages(lines[:1]), *passages(lines[1:]))
+        else:
+            yield passage
 
 
 def explained_failure(sheet: Sheet) -> Iterator[Claim]:

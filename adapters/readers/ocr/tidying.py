@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.readers.ocr.lexicon import label_at_start
+from adapters.readers.ocr.lexicon import label, label_at_start
 from adapters.readers.ocr.lines import Line, joined, rows_of
-from adapters.readers.ocr.money import CURRENCIES
+from adapters.readers.ocr.money import CURRENCIES, find_money
 
 _BAR = 0.055
 """The share of a tall picture's height that the phone's status bar stays within."""
@@ -20,7 +20,7 @@ def tidied(lines: Sequence[Line], width: int, height: int) -> list[Line]:
     rows = rows_of(lines)
     if rows and height > 1.2 * width and _is_status_bar(rows[0], height):
         rows = rows[1:]
-    whole = _with_units([line for row in rows for line in row])
+    whole = _with_units([line for row in rows for line in _touching(row)])
     return [piece for line in whole for piece in labels_apart(line)]
 
 
@@ -28,6 +28,32 @@ def _is_status_bar(row: Sequence[Line], height: int) -> bool:
     within = all(line.bottom < _BAR * height for line in row)
     return (
         within and any(_CLOCK.match(line.text) for line in row) and all(len(line.text) < 12 for line in row)
+    )
+
+
+def _touching(row: Sequence[Line]) -> list[Line]:
+    """Parts of one line that the detector took for several: alike, and their boxes overlap."""
+    whole: list[Line] = []
+    for line in row:
+        last = whole[-1] if whole else None
+        if last is not None and _is_one(last, line):
+            text = f"{last.text} {line.text}"
+            gap = (last.right + line.left) / 2
+            whole[-1] = replace(joined([last, line], " "), text=text, places=(*last.places, gap, *line.places))
+            continue
+        whole.append(line)
+    return whole
+
+
+def _is_one(last: Line, line: Line) -> bool:
+    alike = 0.85 < line.height / max(1, last.height) < 1.18 and abs(line.strength - last.strength) < 40
+    return (
+        line.left - last.right < -0.15 * line.height
+        and alike
+        and label(last.key) is None
+        and len(last.places) == len(last.text)
+        and len(line.places) == len(line.text)
+        and not (find_money(last.text) and find_money(line.text))
     )
 
 

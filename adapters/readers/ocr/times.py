@@ -81,6 +81,7 @@ _CLOCK = (
 )
 _CLOCK_SHORT = r"(?P<hour>1[0-2]|0?[1-9])\s?(?P<meridiem>[ap])\.?m\b\.?"
 _SHORT_ZH = rf"(?P<half>{_HALF})\s?(?P<hour>[01]?\d|2[0-4])\s?[点时](?!\d)"
+_SPAN = r"\s?(?:个|天|日内|小时|周|次|件|元|工作|business|working|days?|hours?|weeks?|months?|hrs?)"
 _YEAR = r"(?P<year>20\d\d|19\d\d)"
 _M, _D = r"(?P<month>1[0-2]|0?[1-9])", r"(?P<day>3[01]|[12]\d|0?[1-9])"
 _MM, _DD = r"(?P<month>1[0-2]|0[1-9])", r"(?P<day>3[01]|[12]\d|0[1-9])"
@@ -97,7 +98,7 @@ _DATES = tuple(
         rf"(?<![\d./-])(?P<a>[0-3]?\d)(?P<mark>[/.-])(?P<b>[0-3]?\d)(?P=mark){_YEAR}(?!\d)",
         rf"(?<![\d./-])(?P<short>2\d)(?P<mark>[-/.年]){_MM}[-/.月]{_DD}(?!\d)日?",
         rf"(?<!\d){_M}\s?月\s?{_D}\s?[日号]",
-        rf"(?<![\d./:-])(?P<a>0?[1-9]|[12]\d|3[01])(?P<mark>[-/])(?P<b>0?[1-9]|[12]\d|3[01])(?:(?=\d\d:)|(?![\d./%-]|\s?(?:个|工作日|天|日内|小时|分钟|月内|周|business|working|days|hours|weeks|min)))",
+        rf"(?<![\d./:-])(?P<a>0?[1-9]|[12]\d|3[01])(?P<mark>[-/])(?P<b>0?[1-9]|[12]\d|3[01])(?:(?=\d\d:)|(?![\d./%-]|{_SPAN}))",
     )
 )
 _RELATIVE = re.compile(

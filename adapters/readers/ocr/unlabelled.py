@@ -42,7 +42,7 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
         yield from _carrier(sheet, taken)
-    if page in ("charge_notice", "payment_result"):
+    if page in ("charge_notice", "payment_result", "receipt"):
         yield from _moment(sheet, locale, taken)
     if page == "receipt":
         yield from _issuer(sheet, taken)
@@ -57,7 +57,7 @@ def _moment(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
         for line in sheet.lines
         if line not in taken and (times := locale.times(line.text)) and times[0].day and times[0].clock
     ]
-    if len(found) == 1 and found[0][1].end - found[0][1].start > 0.7 * len(found[0][0].text):
+    if len(found) == 1 and found[0][1].end - found[0][1].start > 0.6 * len(found[0][0].text):
         line, time = found[0]
         yield Claim("charged_at", time.iso or "", line.part(time.start, time.end), 0.5)
 
@@ -116,10 +116,8 @@ _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9ff
 _NO_PLAN = regex("unlabelled.no_plan")
 _FROM = regex("unlabelled.from")
 _PAID_TO = regex("unlabelled.paid_to")
-_COMPANY = regex("unlabelled.company")
-_BUYER = re.compile(
-    r"^(?:bill(?:ed)? to|sold to|ship(?:ped)? to|customer|buyer|购买方|购方|买方|客户|收件|抬头)"
-)
+_FIRM = regex("unlabelled.firm")
+_TITLE = regex("pages.title.receipt")
 
 
 def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
@@ -128,14 +126,12 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         if match := _FROM.search(line.text):
             place = line.part(*match.span("it"))
             yield Claim("merchant", place.text.strip(), place, 0.75)
-    for before, line in zip([None, *sheet.lines], sheet.lines, strict=False):
-        addressed = before is not None and _BUYER.match(before.key)
-        if _COMPANY.search(line.key) and is_name(line, taken) and not addressed and len(line.text) <= 48:
-            yield Claim("merchant", line.text.strip(), line, 0.72 - 0.2 * line.middle / sheet.height)
     names = [line for line in sheet.lines if is_name(line, taken) and line.top < 0.2 * sheet.height]
-    names = [line for line in names if not _FROM.search(line.text)]
+    names = [line for line in names if not _FROM.search(line.text) and not _TITLE.search(line.key)]
+    firms = [line for line in names if _FIRM.search(line.key)]
     if names:
-        yield Claim("merchant", names[0].text.strip(), names[0], 0.58)
+        best = (firms or names)[0]
+        yield Claim("merchant", best.text.strip(), best, 0.62 if firms else 0.58)
 
 
 def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
