@@ -20,6 +20,7 @@ from adapters.readers.ocr.lists import (
     repeated_cards,
     subscription_cards,
 )
+from adapters.readers.ocr.money import stated_unit
 from adapters.readers.ocr.people import personal_claims
 from adapters.readers.ocr.renewal import renewal_claims
 from adapters.readers.ocr.sentences import sentence_claims
@@ -35,7 +36,7 @@ from adapters.readers.ocr.tables import find_table, table_claims
 from adapters.readers.ocr.timeline import timeline_claims
 from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims
 from bot.domain.reading import Fact
-from bot.domain.vocabulary import PERSONAL_FACTS, TIME_FACTS, FactName, Page
+from bot.domain.vocabulary import MONEY_FACTS, PERSONAL_FACTS, TIME_FACTS, FactName, Page
 
 _COMMON: frozenset[FactName] = frozenset(
     {
@@ -126,8 +127,18 @@ def find_facts(sheet: Sheet, page: Page, locale: Locale, image: Image) -> tuple[
     claims = [claim for claim in claims if claim.name in FACTS_OF_PAGE[page] | PERSONAL_FACTS]
     if page in ("other", "product", "coupon", "error"):
         claims = [claim for claim in claims if claim.name not in ("person", "address")]
+    claims = _with_stated_unit(claims, sheet)
     chosen = sorted(distinct(claims), key=lambda claim: (claim.line.top, claim.line.left))
     return tuple(claim.fact() for claim in chosen if claim.value)
+
+
+def _with_stated_unit(claims: list[Claim], sheet: Sheet) -> list[Claim]:
+    """A page that states one currency, in whatever head or label, states it for all its figures."""
+    stated = {unit for line in sheet.lines if (unit := stated_unit(line.text))}
+    if len(stated) != 1:
+        return claims
+    unit = stated.pop()
+    return [replace(c, unit=unit) if c.name in MONEY_FACTS and c.unit is None else c for c in claims]
 
 
 def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
@@ -135,7 +146,11 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
     cards: Sequence[Sheet] = ()
     if page in ("order_list", "charge_notice") and (table := find_table(sheet, locale)):
         rows = list(table_claims(table, page, locale))
-        chosen = [c for group in {c.group for c in rows} for c in _choose([r for r in rows if r.group == group], page)]
+        chosen = [
+            c
+            for group in {c.group for c in rows}
+            for c in _choose([r for r in rows if r.group == group], page)
+        ]
         return [*chosen, *personal_claims(sheet, page, chosen, Taken())]
     if page == "order_list":
         cards = order_cards(sheet) or repeated_cards(sheet)

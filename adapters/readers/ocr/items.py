@@ -24,6 +24,8 @@ _SPEC = regex("items.spec")
 _GREETING = re.compile(r"^(?:hi|hello|dear|hey)\b.{0,24}[,，!]?$|^(?:尊敬的|亲爱的)|(?:您好|你好)[,，:：!！]?$")
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
+_PER = re.compile(r"^(?:[/每]|per |a )?\s?(?:月|年|季度?|周|months?|mo|mth|years?|yr|weeks?|wk|quarter|annum)$|^每[月年周季]$|^(?:month|year|week)ly$")
+_COUNT = re.compile(r"\s*(?:[x×✕*]\s?\d{1,3}|\(?(?:qty|数量)[:\s]*\d+\)?)\s*$", re.IGNORECASE)
 _LETTER = re.compile(r"[\u4e00-\u9fff]|[a-z].*[a-z]")
 _LABELLED = re.compile(r"^[\u4e00-\u9fff]{2,6}[:：]|^[a-z]{2,10}(?: [a-z#.]{1,10})?:\s?\S")
 
@@ -50,7 +52,8 @@ def item_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Itera
         if page == "receipt" and PLAN_WORDS.search(item.title.key):
             yield Claim("plan", item.title.text.strip(), item.title, 0.8)
             continue
-        yield Claim("product", item.title.text.strip(), item.title, 0.8)
+        name = _COUNT.sub("", item.title.text.strip())
+        yield Claim("product", name, item.title.part(0, len(name)), 0.8)
         price = item.price.part(item.money.start, item.money.end)
         yield Claim("item_price", item.money.value, price, 0.8, locale.unit(item.money))
 
@@ -114,7 +117,7 @@ def price_of(line: Line) -> Money | None:
     if len(found) != 1 or line.struck:
         return None
     rest = (line.key[: found[0].start] + line.key[found[0].end :]).strip(" /x×*1234567890份个件起約约")
-    return found[0] if len(rest) <= 1 else None
+    return found[0] if len(rest) <= 1 or _PER.match(rest) else None
 
 
 def _title_start(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:

@@ -17,7 +17,7 @@ from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, Page
 
 _MONEY = MONEY_FACTS | {"_amount", "_subtotal", "_fee", "_balance"}
-_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued"}
+_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued", "_bought"}
 _NUMBERS = NUMBER_FACTS | {"_number"}
 _PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 0.6}
 _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
@@ -75,6 +75,9 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
         yield from _status(value, score, page)
     elif name == "auto_renewal":
         yield from _renewal(value, score)
+    elif name == "_channel":
+        if _TENDER.match(value.key) or _CARD.search(value.key):
+            yield from _text("payment_method", value, 0.95 * score, page)
     elif name == "_refund_to" and page == "refund":
         yield from _text("payment_method", value, score, page)
     elif name == "_name" and page == "receipt":
@@ -167,6 +170,8 @@ def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> I
             if page in ("charge_notice", "payment_result")
             else ("ordered_at", score)
         )
+    if name == "_bought":
+        name = "ordered_at" if page in ("order_detail", "order_list", "refund") else "charged_at"
     if name == "_issued":
         name = "refunded_at" if page == "refund" else "_other_time"
     if name == "charged_at" and page == "refund":
@@ -184,13 +189,18 @@ def _number(name: str, value: Line, score: float) -> Iterator[Claim]:
     text = _COPY.sub("", value.text)
     for match in _NUMBER.finditer(text):
         number = re.sub(r"\s", "", match[0])
-        digits = sum(c.isdigit() for c in number)
-        code = digits >= 2 and len(number) >= 8 and number.isupper() and number.isalnum()
-        if match.start() > 8 or (digits < max(4, 0.3 * len(number)) and not code):
+        if not _is_number(number) or match.start() > 8:
             continue
         line = value.part(match.start(), match.end())
         yield Claim(name, number, line, score)
         return
+
+
+def _is_number(number: str) -> bool:
+    """Figures enough; or capitals with some figures among them, as app stores number their orders."""
+    figures = sum(c.isdigit() for c in number)
+    mixed = figures >= 2 and len(number) >= 8 and re.fullmatch(r"[A-Z0-9-]+", number)
+    return figures >= max(4, 0.3 * len(number)) or bool(mixed)
 
 
 def _status(value: Line, score: float, page: Page) -> Iterator[Claim]:
@@ -311,6 +321,7 @@ _BETTER_OFF = regex("labelled.better_off")
 _NO_PRICE = regex("labelled.no_price")
 _TENDER = regex("labelled.tender")
 """How somebody paid: on a receipt it names the row of what was paid."""
+_CARD = re.compile(r"卡\s?[(（\[]?\s?[*•.\d]{4}|信用卡|储蓄卡|借记卡|visa|master|amex")
 _ONLINE = re.compile(r"(?:在线|线上|网上)")
 
 

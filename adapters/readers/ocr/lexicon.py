@@ -46,8 +46,8 @@ def load(file: str) -> Any:
 
 
 def squeeze(key: str) -> str:
-    """A folded text without white space."""
-    return re.sub(r"\s+", "", key)
+    """A folded text without white space, and in one spelling where two are common."""
+    return re.sub(r"\s+", "", key).replace("帐", "账")
 
 
 @dataclass(frozen=True, slots=True)

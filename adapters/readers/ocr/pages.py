@@ -10,7 +10,7 @@ from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import charge_entries, order_cards
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
-from adapters.readers.ocr.statuses import is_tab_row
+from adapters.readers.ocr.statuses import is_tab_row, status_in
 from adapters.readers.ocr.tables import find_table
 from bot.domain.vocabulary import Page
 
@@ -157,7 +157,15 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["order_list" if listed else "charge_notice"] += 4.0
     if {"amount", "transaction_no"} <= names and names & {"charged_at", "_other_time", "_time"}:
         scores["charge_notice"] += 5
+    if money and _says_a_failed_payment(sheet) and names & {"amount", "_amount", "merchant", "payment_method"}:
+        scores["payment_result"] += 4
+        scores["error"] *= 0.6
     scores["chat"] += 4 * _is_chat(sheet)
+
+
+def _says_a_failed_payment(sheet: Sheet) -> bool:
+    found = (status_in(line.key, "payment_status") for line in title_lines(sheet) if len(line.text) <= 40)
+    return any(status and status[0] == "failed" and status[1] > 0.3 for status in found)
 
 
 def _is_chat(sheet: Sheet) -> float:

@@ -11,11 +11,12 @@ from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex, words
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
-from adapters.readers.ocr.sentences import passages
+from adapters.readers.ocr.sentences import Passage, passages
 from adapters.readers.ocr.statuses import is_tab_row
 
 _TROUBLE = words("trouble")
 _CODE = regex("simple_pages.code")
+_BRACKETED_CODE = re.compile(r"\s?[(（\[](?P<it>[A-Z][A-Z0-9_]*-?\s?[-_A-Z]*\d{2,8})[)）\]]\s?$")
 _BARE_CODE = regex("simple_pages.bare_code")
 _DISCOUNT = regex("simple_pages.discount")
 
@@ -28,8 +29,13 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
             place = line.part(*match.span("it"))
             yield Claim("error_code", place.text, place, 0.85)
     usual = sheet.usual_height or 1.0
-    for passage in passages(sheet.lines):
+    for passage in _explanations(sheet):
         lines = [line for _, line in passage.lines]
+        if bracketed := _BRACKETED_CODE.search(passage.text):
+            code = re.sub(r"\s", "", bracketed["it"])
+            if find_money(code) == [] and len(lines) > 1:
+                yield Claim("error_code", code, passage.line(*bracketed.span("it")), 0.85)
+        text = _BRACKETED_CODE.sub("", passage.text)
         text = re.sub(r"[(（\[]?(?:错误码|错误代码|error code).*$", "", passage.text, flags=re.IGNORECASE)
         text = re.sub(r"^[45]\d\d\s+", "", text).strip()
         if not 4 <= len(text) <= 160 or not _TROUBLE.search(fold(text)):
@@ -37,6 +43,16 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
         telling = min(1.0, len(text) / 14)
         size = min(1.5, lines[0].height / usual)
         yield Claim("error_message", text, joined(lines), 0.35 + 0.3 * telling + 0.2 * size)
+
+
+def _explanations(sheet: Sheet) -> Iterator[Passage]:
+    """Paragraphs; a headline is not run together with the text under it."""
+    for passage in passages(sheet.lines):
+        lines = [line for _, line in passage.lines]
+        if len(lines) > 1 and lines[0].height > 1.2 * lines[1].height:
+            yield from (*passages(lines[:1]), *passages(lines[1:]))
+        else:
+            yield passage
 
 
 def explained_failure(sheet: Sheet) -> Iterator[Claim]:

@@ -83,7 +83,9 @@ def _rows(sheet: Sheet, head: int, columns: Sequence[Column]) -> Iterator[Mappin
         for line in row:
             cells.setdefault(_place(line, columns, sheet.width), []).append(line)
         filled = {place: joined(lines, " ") for place, lines in cells.items() if place >= 0}
-        if any(columns[place].meaning in ("amount", "_income") and _digits(filled[place]) for place in filled):
+        if any(
+            columns[place].meaning in ("amount", "_income") and _digits(filled[place]) for place in filled
+        ):
             if current:
                 yield current
             current = filled
@@ -155,7 +157,9 @@ def _row_claims(
             yield Claim(name, money.value, line.part(money.start, money.end), 0.9, unit)
         elif column.meaning == "_status":
             yield from _states(line, page)
-        elif column.meaning == "order_no" and (number := re.search(r"[A-Za-z0-9][A-Za-z0-9-]{2,}", line.text)):
+        elif column.meaning == "order_no" and (
+            number := re.search(r"[A-Za-z0-9][A-Za-z0-9-]{2,}", line.text)
+        ):
             yield Claim("order_no", number[0], line.part(*number.span()), 0.9)
         elif column.meaning == "transaction_no" and sum(c.isdigit() for c in line.text) >= 4:
             yield Claim("transaction_no", re.sub(r"\s", "", line.text), line, 0.9)

@@ -20,8 +20,8 @@ def tidied(lines: Sequence[Line], width: int, height: int) -> list[Line]:
     rows = rows_of(lines)
     if rows and height > 1.2 * width and _is_status_bar(rows[0], height):
         rows = rows[1:]
-    rows = [_with_units(_touching(row)) for row in rows]
-    return [piece for row in rows for line in row for piece in labels_apart(line)]
+    whole = _with_units([line for row in rows for line in _touching(row)])
+    return [piece for line in whole for piece in labels_apart(line)]
 
 
 def _is_status_bar(row: Sequence[Line], height: int) -> bool:
@@ -57,21 +57,28 @@ def _is_one(last: Line, line: Line) -> bool:
     )
 
 
-def _with_units(row: Sequence[Line]) -> list[Line]:
+def _with_units(lines: Sequence[Line]) -> list[Line]:
     """A currency set in other letters than its figure (large 199.00, small 元) belongs to it."""
-    whole: list[Line] = []
-    for line in row:
-        last = whole[-1] if whole else None
-        if last is not None and line.left - last.right < 0.6 * max(last.height, line.height):
-            after = bool(_FIGURE.match(last.key.strip())) and line.key.strip() in CURRENCIES
-            before = last.key.strip() in CURRENCIES and bool(_FIGURE.match(line.key.strip()))
-            if after or before:
-                tall = max(last, line, key=lambda part: part.height)
-                whole[-1] = replace(joined([last, line], ""), places=(*last.places, *line.places),
-                                    strength=tall.strength)  # fmt: skip
-                continue
-        whole.append(line)
+    units = [line for line in lines if line.key.strip() in CURRENCIES]
+    whole = [line for line in lines if line not in units]
+    for unit in units:
+        place = next((i for i, line in enumerate(whole) if _is_figure_of(line, unit)), None)
+        if place is None:
+            whole.append(unit)
+            continue
+        figure = whole[place]
+        parts = sorted((figure, unit), key=lambda line: line.left)
+        places = (*parts[0].places, *parts[1].places)
+        whole[place] = replace(joined(parts, ""), places=places, strength=figure.strength)
     return whole
+
+
+def _is_figure_of(line: Line, unit: Line) -> bool:
+    if not _FIGURE.match(line.key.strip()):
+        return False
+    shared = min(line.bottom, unit.bottom) - max(line.top, unit.top)
+    gap = max(unit.left - line.right, line.left - unit.right)
+    return shared > 0.6 * min(line.height, unit.height) and -0.6 * unit.height < gap < 0.6 * line.height
 
 
 def labels_apart(line: Line) -> list[Line]:

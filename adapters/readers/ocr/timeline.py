@@ -30,10 +30,14 @@ def timeline_claims(sheet: Sheet, page: Page, locale: Locale) -> Iterator[Claim]
         if fact not in _SCORES:
             continue
         yield from _current_step(sheet, fact)
-        events = [event for event in find_events(sheet, locale) if not _is_to_come(event, locale)]
-        if len(events) < 2:
+        events = find_events(sheet, locale)
+        past = [event for event in events if not _is_to_come(event, locale)]
+        if len(past) < 2:
             continue
-        newest = max(events, key=lambda event: (event.time.iso or "")[-14:])
+        for event in events:
+            if event not in past:
+                yield Claim("expected_at", event.time.iso or "", event.place, 0.66)
+        newest = _newest(past)
         for line in newest.texts:
             found = status_in(line.key, fact)
             if found and found[1] >= _PAST:
@@ -49,8 +53,10 @@ def find_events(sheet: Sheet, locale: Locale) -> list[Event]:
     for index, row in enumerate(sheet.rows):
         for line in row:
             times = locale.times(line.text)
-            if len(times) != 1 or times[0].day is None or times[0].clock is None or sheet.is_label(line):
+            if len(times) != 1 or times[0].day is None or sheet.is_label(line):
                 continue
+            if times[0].clock is None and (len(line.text) > 24 or len(row) < 2):
+                continue  # a day alone must stand beside its event
             if any(sheet.is_label(other) for other in row):
                 break
             time = times[0]
@@ -71,10 +77,28 @@ def _nearest(sheet: Sheet, index: int, line: Line) -> list[Line]:
     return list(above if up < down else below)
 
 
+def _newest(events: Sequence[Event]) -> Event:
+    """Of events of one day, the last in the order that the page has them in."""
+    keys = [_key(event) for event in events]
+    latest = [event for event, key in zip(events, keys, strict=True) if key == max(keys)]
+    return latest[-1] if keys[0] < keys[-1] else latest[0]
+
+
+def _key(event: Event) -> str:
+    return (event.time.iso or "").removeprefix(f"{(event.time.iso or '')[:4]}-" if _has_year(event) else "")
+
+
+def _has_year(event: Event) -> bool:
+    return bool(re.match(r"\d{4}-", event.time.iso or ""))
+
+
 def _is_to_come(event: Event, locale: Locale) -> bool:
+    """Dated after now; a day without a year is of the months around now."""
     iso = event.time.iso or ""
     now = f"{locale.now:%Y-%m-%dT%H:%M}"
-    return iso > now if len(iso) > len("12-01T08:30:00") else False
+    if _has_year(event):
+        return iso[: len("2026-03-20")] > now[: len("2026-03-20")]
+    return now[5:10] < iso[:5] and int(iso[:2]) - locale.now.month <= 1
 
 
 def _current_step(sheet: Sheet, fact: FactName) -> Iterator[Claim]:

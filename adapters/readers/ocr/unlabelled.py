@@ -36,6 +36,8 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
             yield from _around(sheet, line, page, locale, taken)
     if page in ("charge_notice", "receipt", "payment_result"):
         yield from _brand(sheet, taken)
+    if page in ("charge_notice", "payment_result"):
+        yield from _paid_to(sheet)
     if page in ("order_detail", "order_list"):
         yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
@@ -113,6 +115,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
 _NO_PLAN = regex("unlabelled.no_plan")
 _FROM = regex("unlabelled.from")
+_PAID_TO = regex("unlabelled.paid_to")
 _FIRM = regex("unlabelled.firm")
 _TITLE = regex("pages.title.receipt")
 
@@ -140,6 +143,14 @@ def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         if sum(line.key in other.key for other in sheet.lines) >= 2:
             yield Claim("merchant", line.text.strip(), line, 0.56)
             return
+
+
+def _paid_to(sheet: Sheet) -> Iterator[Claim]:
+    """You paid Somebody; 付款给某某."""
+    for line in sheet.lines:
+        if len(line.text) <= 48 and not find_money(line.text) and (match := _PAID_TO.search(line.text)):
+            place = line.part(*match.span("it"))
+            yield Claim("merchant", place.text.strip(), place, 0.8)
 
 
 def _is_status(line: Line, page: Page) -> bool:
