@@ -5,7 +5,7 @@ import re
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import label_at_start, page_words, regex, squeeze
+from adapters.readers.ocr.lexicon import label_at_start, page_words, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import charge_entries, order_cards
 from adapters.readers.ocr.money import find_money
@@ -161,11 +161,21 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["payment_result"] += 4
         scores["error"] *= 0.6
     scores["chat"] += 4 * _is_chat(sheet)
+    scores["error"] += _trouble(sheet, money)
 
 
 def _says_a_failed_payment(sheet: Sheet) -> bool:
     found = (status_in(line.key, "payment_status") for line in title_lines(sheet) if len(line.text) <= 40)
     return any(status and status[0] == "failed" and status[1] > 0.3 for status in found)
+
+
+def _trouble(sheet: Sheet, money: int) -> float:
+    """A page that says little but that something went wrong."""
+    lines = [line for line in sheet.lines if line.middle > 0.05 * sheet.height and len(line.text) > 1]
+    said = sum(1 for line in lines if words("trouble").search(line.key))
+    if not said or money or len(lines) > 16 or len(sheet.labels) > 3:
+        return 0.0
+    return min(3.5, 6.0 * said / len(lines) + 1.0)
 
 
 def _is_chat(sheet: Sheet) -> float:
