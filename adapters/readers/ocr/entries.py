@@ -7,7 +7,7 @@ from adapters.readers.ocr.items import is_name
 from adapters.readers.ocr.lexicon import regex
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import Entry
-from adapters.readers.ocr.sentences import without_gateway, sentence_claims
+from adapters.readers.ocr.sentences import sentence_claims, without_gateway
 from adapters.readers.ocr.statuses import status_in
 from bot.domain.vocabulary import FactName
 
@@ -24,7 +24,7 @@ def entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Iter
     refund = bool(_REFUND.search(text)) and not (signed and entry.money.sign == "-")
     incoming = entry.money.sign == "+" if signed else entry.money.sign in ("-", "+")
     price = entry.price.part(entry.money.start, entry.money.end)
-    if incoming and signed and not refund:
+    if incoming and not refund:
         return
     name: FactName = "refund_amount" if incoming or refund else "amount"
     yield Claim(name, entry.money.value, price, 0.85, locale.unit(entry.money))

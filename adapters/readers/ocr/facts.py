@@ -1,19 +1,16 @@
 """From lines to facts: labels, then sentences, then what stands without a label; the best of each wins."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken, distinct, overlaps
 from adapters.readers.ocr.detector import Image
 from adapters.readers.ocr.entries import entry_claims
-from adapters.readers.ocr.items import is_name, item_claims, title_claims
+from adapters.readers.ocr.items import item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import regex
-from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import (
-    Entry,
     charge_entries,
     message_cards,
     order_cards,
@@ -31,7 +28,7 @@ from adapters.readers.ocr.simple_pages import (
     explained_failure,
     product_claims,
 )
-from adapters.readers.ocr.statuses import status_claims, status_in
+from adapters.readers.ocr.statuses import status_claims
 from adapters.readers.ocr.tables import find_table, table_claims
 from adapters.readers.ocr.timeline import timeline_claims
 from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims

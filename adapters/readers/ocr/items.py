@@ -21,10 +21,14 @@ from adapters.readers.ocr.statuses import status_in
 from bot.domain.vocabulary import Page
 
 _SPEC = regex("items.spec")
-_GREETING = re.compile(r"^(?:hi|hello|dear|hey)\b.{0,24}[,，!]?$|^(?:尊敬的|亲爱的)|(?:您好|你好)[,，:：!！]?$")
+_GREETING = re.compile(
+    r"^(?:hi|hello|dear|hey)\b.{0,24}[,，!]?$|^(?:尊敬的|亲爱的)|(?:您好|你好)[,，:：!！]?$|^thanks? |^感谢|^谢谢"
+)
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
-_PER = re.compile(r"^(?:[/每]|per |a )?\s?(?:月|年|季度?|周|months?|mo|mth|years?|yr|weeks?|wk|quarter|annum)$|^每[月年周季]$|^(?:month|year|week)ly$")
+_PER = re.compile(
+    r"^(?:[/每]|per |a )?\s?(?:月|年|季度?|周|months?|mo|mth|years?|yr|weeks?|wk|quarter|annum)$|^每[月年周季]$|^(?:month|year|week)ly$"
+)
 _COUNT = re.compile(r"\s*(?:[x×✕*]\s?\d{1,3}|\(?(?:qty|数量)[:\s]*\d+\)?)\s*$", re.IGNORECASE)
 _LETTER = re.compile(r"[\u4e00-\u9fff]|[a-z].*[a-z]")
 _LABELLED = re.compile(r"^[\u4e00-\u9fff]{2,6}[:：]|^[a-z]{2,10}(?: [a-z#.]{1,10})?:\s?\S")
@@ -45,10 +49,10 @@ def item_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Itera
     yield from _shop_above(sheet, items, taken)
     for item in items:
         taken.add(item.title, item.price)
-        if tender := words("tenders").match(item.title.key):
-            if page == "receipt" and len(squeeze(item.title.key)) - tender.end() < 14:
-                yield Claim("payment_method", item.title.text.strip(), item.title, 0.75)
-                continue
+        if page == "receipt" and _is_tender(item.title):
+            way = joined(_beside_price(sheet, item) or [item.title], " ")
+            yield Claim("payment_method", way.text.strip(), way, 0.75)
+            continue
         if page == "receipt" and PLAN_WORDS.search(item.title.key):
             yield Claim("plan", item.title.text.strip(), item.title, 0.8)
             continue
@@ -56,6 +60,17 @@ def item_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Itera
         yield Claim("product", name, item.title.part(0, len(name)), 0.8)
         price = item.price.part(item.money.start, item.money.end)
         yield Claim("item_price", item.money.value, price, 0.8, locale.unit(item.money))
+
+
+def _is_tender(title: Line) -> bool:
+    """What one paid with, as a till prints it beside what was paid."""
+    tender = words("tenders").match(title.key)
+    return tender is not None and len(squeeze(title.key)) - tender.end() < 14
+
+
+def _beside_price(sheet: Sheet, item: Priced) -> list[Line]:
+    rows = [row for row in sheet.rows if item.price in row]
+    return [line for row in rows for line in row[:-1] if line.left >= item.title.left]
 
 
 def _shop_above(sheet: Sheet, items: list[Priced], taken: Taken) -> Iterator[Claim]:

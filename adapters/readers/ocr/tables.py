@@ -15,7 +15,7 @@ from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import without_gateway
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from adapters.readers.ocr.times import Time
-from bot.domain.vocabulary import FactName, Page
+from bot.domain.vocabulary import Page
 
 _NOTE = re.compile(r"[(\[]([^)\]]{1,12})[)\]]$")
 _BACK = re.compile(r"退款|退货|冲正|refund|reversal|\bcr\b")
