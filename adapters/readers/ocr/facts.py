@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken, distinct, overlaps
 from adapters.readers.ocr.detector import Image
+from adapters.readers.ocr.item_table import find_item_table, item_table_claims
 from adapters.readers.ocr.items import is_name, item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
@@ -118,6 +119,7 @@ _SINGLE: frozenset[FactName] = frozenset(
      "payment_method", "error_message", "error_code", "plan", "coupon_status"}
 )  # fmt: skip
 _LEAST = 0.4
+_WITH_ITEMS = frozenset({"order_detail", "order_list", "receipt", "refund", "payment_result"})
 
 
 def find_facts(sheet: Sheet, page: Page, locale: Locale, image: Image) -> tuple[Fact, ...]:
@@ -204,7 +206,11 @@ def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
 
 def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
     taken = Taken()
-    claims = list(labelled_claims(sheet, page, locale, taken))
+    claims: list[Claim] = []
+    if page in _WITH_ITEMS and (table := find_item_table(sheet)):
+        claims += item_table_claims(table, locale)
+        sheet = table.rest_of(sheet)
+    claims += labelled_claims(sheet, page, locale, taken)
     if page in _SIMPLE:
         claims += [*_SIMPLE[page](sheet, locale), *personal_claims(sheet, page, claims, taken)]
         return _choose(claims, page)
@@ -212,9 +218,11 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
         claims += list(explained_failure(sheet)) if _says_failure(claims, sheet, page) else []
     claims += [*status_claims(sheet, page), *timeline_claims(sheet, page, locale)]
     claims += [c for c in sentence_claims(sheet.lines, locale) if c.line not in taken or c.name == "merchant"]
+    if page == "subscription":
+        claims = [c for c in claims if c.name != "discount" or c.score > 0.75]  # sentences only advertise
     claims += list(renewal_claims(sheet, image, page))
     claims += list(unlabelled_claims(sheet, page, locale, taken))
-    if page in ("order_detail", "order_list", "receipt", "refund", "payment_result"):
+    if page in _WITH_ITEMS and not any(claim.name == "item_price" for claim in claims):
         for claim in claims:
             if claim.score >= 0.55:
                 taken.add(claim.line)
