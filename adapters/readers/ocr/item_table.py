@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 
 from adapters.readers.ocr.claims import Claim, Locale
@@ -36,7 +37,9 @@ def _heads() -> Mapping[str, str]:
 
 
 def _head(line: Line) -> str | None:
-    return _heads().get(squeeze(_NOTE.sub("", line.key).strip(" :.")))
+    text = squeeze(_NOTE.sub("", line.key).strip(" :."))
+    near = get_close_matches(text, _heads(), 1, 0.85) if len(text) > 6 else []
+    return _heads().get(text) or (_heads()[near[0]] if near else None)
 
 
 def find_item_table(sheet: Sheet) -> ItemTable | None:
@@ -64,6 +67,8 @@ def _rows(
         if min(line.top for line in row) - bottom > 3.2 * columns[0][1].height:
             break
         cells = _cells(row, columns)
+        if "product" in cells and sheet.is_label(cells["product"]):
+            break  # the totals under it
         if "product" in cells and _money(cells) is not None:
             rows.append(cells)
         elif rows and set(cells) == {"product"} and len(row) == 1 and not sheet.is_label(row[0]):
