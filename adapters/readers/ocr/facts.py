@@ -7,6 +7,7 @@ from decimal import Decimal
 from adapters.readers.ocr.claims import Claim, Locale, Taken, distinct, overlaps
 from adapters.readers.ocr.detector import Image
 from adapters.readers.ocr.entries import entry_claims
+from adapters.readers.ocr.item_table import find_item_table, item_table_claims
 from adapters.readers.ocr.items import item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
@@ -14,6 +15,7 @@ from adapters.readers.ocr.lists import (
     charge_entries,
     message_cards,
     order_cards,
+    parcel_cards,
     repeated_cards,
     subscription_cards,
 )
@@ -24,6 +26,7 @@ from adapters.readers.ocr.sentences import sentence_claims
 from adapters.readers.ocr.simple_pages import (
     coupon_cards,
     coupon_claims,
+    coupon_issuer,
     error_claims,
     explained_failure,
     product_claims,
@@ -103,7 +106,7 @@ FACTS_OF_PAGE: dict[Page, frozenset[FactName]] = {
         }
     ),
     "coupon": frozenset({"discount", "coupon_status", "merchant", "error_message"}),
-    "product": frozenset({"product", "item_price", "merchant", "discount"}),
+    "product": frozenset({"product", "item_price", "merchant"}),
     "receipt": _COMMON | {"item_price", "ordered_at", "plan", "next_charge_at", "refund_amount"},
     "chat": frozenset({"order_no", "tracking_no"}),
     "error": frozenset({"error_code", "error_message"}),
@@ -116,6 +119,7 @@ _SINGLE: frozenset[FactName] = frozenset(
      "payment_method", "error_message", "error_code", "plan", "coupon_status"}
 )  # fmt: skip
 _LEAST = 0.4
+_WITH_ITEMS = frozenset({"order_detail", "order_list", "receipt", "refund", "payment_result"})
 
 
 def find_facts(sheet: Sheet, page: Page, locale: Locale, image: Image) -> tuple[Fact, ...]:
@@ -155,6 +159,8 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
         return _coupons(sheet, locale)
     elif page == "subscription":
         cards = subscription_cards(sheet)
+    elif page == "logistics":
+        cards = parcel_cards(sheet)
     elif page == "charge_notice":
         cards = repeated_cards(sheet) or message_cards(sheet, locale)
         entries = [] if cards or _adds_up(sheet) else charge_entries(sheet, locale)
@@ -190,7 +196,10 @@ def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
     cards = coupon_cards(sheet)
     claims: list[Claim] = []
     for number, card in enumerate(cards):
-        found = [*status_claims(card, "coupon"), *coupon_claims(card, locale)]
+        named = [c for c in labelled_claims(card, "coupon", locale, Taken()) if c.name != "discount"]
+        found = [*named, *status_claims(card, "coupon"), *coupon_claims(card, locale)]
+        if len(cards) == 1:
+            found += coupon_issuer(card)
         claims += [replace(claim, group=number) for claim in _choose(found, "coupon")]
     claims += [
         c
@@ -202,17 +211,26 @@ def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
 
 def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
     taken = Taken()
-    claims = list(labelled_claims(sheet, page, locale, taken))
+    claims: list[Claim] = []
+    if page in _WITH_ITEMS and (table := find_item_table(sheet)):
+        claims += item_table_claims(table, locale)
+        sheet = table.rest_of(sheet)
+    claims += labelled_claims(sheet, page, locale, taken)
     if page in _SIMPLE:
         claims += [*_SIMPLE[page](sheet, locale), *personal_claims(sheet, page, claims, taken)]
         return _choose(claims, page)
     if page in ("payment_result", "charge_notice"):
         claims += list(explained_failure(sheet)) if _says_failure(claims, sheet, page) else []
     claims += [*status_claims(sheet, page), *timeline_claims(sheet, page, locale)]
-    claims += [c for c in sentence_claims(sheet.lines, locale) if c.line not in taken or c.name == "merchant"]
+    told = sentence_claims(sheet.lines, locale)
+    if page in ("order_detail", "order_list"):
+        told = [c for c in told if c.name != "merchant"]  # goods' descriptions read like sentences
+    claims += [c for c in told if c.line not in taken or c.name == "merchant"]
+    if page == "subscription":
+        claims = [c for c in claims if c.name != "discount" or c.score > 0.75]  # sentences only advertise
     claims += list(renewal_claims(sheet, image, page))
     claims += list(unlabelled_claims(sheet, page, locale, taken))
-    if page in ("order_detail", "order_list", "receipt", "refund", "payment_result"):
+    if page in _WITH_ITEMS and not any(claim.name == "item_price" for claim in claims):
         for claim in claims:
             if claim.score >= 0.55:
                 taken.add(claim.line)

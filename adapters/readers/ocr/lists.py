@@ -10,7 +10,7 @@ from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import label_at_end, label_at_start, regex, squeeze
+from adapters.readers.ocr.lexicon import label_at_end, label_at_start, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
@@ -247,6 +247,25 @@ def _split(sheet: Sheet, starts: list[int]) -> list[Sheet]:
         lines = [line for row in sheet.rows[start:end] for line in row]
         cards.append(Sheet(lines, sheet.width, sheet.height))
     return cards
+
+
+def parcel_cards(sheet: Sheet) -> list[Sheet]:
+    """Several parcels: each has its carrier and number in a row, and says how it stands."""
+    marked = [
+        index
+        for index, row in enumerate(sheet.rows)
+        if words("carriers").search(row[0].key) and re.search(r"[a-z]{0,4}\d{9,}", squeeze(_text(row)))
+    ]
+    if len(marked) < 2:
+        return []
+    starts = [0, *(_widest_gap(sheet, previous, current) for previous, current in pairwise(marked))]
+    cards = _split(sheet, starts)
+    told = [card for card in cards if any(status_in(line.key, "shipment_status") for line in card.lines)]
+    return cards if len(told) == len(cards) else []
+
+
+def _text(row: Sequence[Line]) -> str:
+    return " ".join(line.key for line in row)
 
 
 _RENEWS = regex("lists.renews")

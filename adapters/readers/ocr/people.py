@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from adapters.readers.ocr.claims import Claim, Taken, overlaps
 from adapters.readers.ocr.folding import simplified
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label, regex, statuses
+from adapters.readers.ocr.lexicon import is_furniture, label, label_at_start, regex, statuses
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.personal import Personal, find_personal, is_address, is_person
@@ -83,7 +83,11 @@ def _addresses(sheet: Sheet, known: list[tuple[int, int, int, int]]) -> Iterator
             if id(line) in used:
                 continue
             start = _BRACKETED.match(line.text) or _LEADING_LABEL.match(line.text)
-            part = line.part(start.end(), len(line.text)) if start else line
+            named = label_at_start(line.key)
+            if named and named[0].name != "address":
+                continue
+            begin = start.end() if start else named[1] if named else 0
+            part = line.part(begin, len(line.text))
             if not (start or is_address(line.text)) or find_money(line.text) or len(part.text) < 6:
                 continue
             if any(overlaps(part.box, box) for box in known) or re.search(r"[。！]", part.text):

@@ -43,6 +43,8 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
         yield from _carrier(sheet, taken)
+    if page == "logistics":
+        yield from _carrier_by_its_page(sheet, taken)
     if page in ("charge_notice", "payment_result", "receipt"):
         yield from _moment(sheet, locale, taken)
     if page == "receipt":
@@ -199,6 +201,28 @@ def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     for line in sheet.lines:
         if match := _NUMBER_SHAPE.search(line.text):
             yield from _tracking(line.part(*match.span()), 0.7)
+
+
+_TITLE_WORDS = re.compile(
+    r"track|ship|parcel|package|deliver|order|detail|status|my |history|travel|search|home|sign|log ?in|help|menu",
+    re.I,
+)
+
+
+def _carrier_by_its_page(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """A carrier's own page bears its name at the head."""
+    for line in sheet.lines:
+        if line.middle > 0.16 * sheet.height:
+            return
+        brand = re.fullmatch(r"[A-Z][A-Za-z]{3,}(?:\s[A-Z][A-Za-z]+)?", line.text.strip())
+        if (
+            brand
+            and not _TITLE_WORDS.search(line.key)
+            and is_name(line, taken)
+            and not _is_status(line, "logistics")
+        ):
+            yield Claim("carrier", line.text.strip(), line, 0.45)
+            return
 
 
 def _tracking(place: Line, score: float) -> Iterator[Claim]:
