@@ -177,6 +177,8 @@ def _times(marked: "_Marked", names: set[str], locale: Locale) -> Iterator[tuple
         time = marked.times[position]
         if time.day is None and name == "expected_at":
             time = replace(time, day=locale.now.date().isoformat())
+        if name == "charged_at" and marked.moneys and not names & {"amount", "refund_amount"}:
+            continue  # what moved was no charge
         returned = name == "charged_at" and "refund_amount" in names and "amount" not in names
         if time.iso and name in TIME_FACTS:
             yield "refunded_at" if returned else name, time, _SCORE
