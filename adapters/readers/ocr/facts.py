@@ -1,38 +1,42 @@
 """From lines to facts: labels, then sentences, then what stands without a label; the best of each wins."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken, distinct, overlaps
 from adapters.readers.ocr.detector import Image
-from adapters.readers.ocr.items import is_name, item_claims, title_claims
+from adapters.readers.ocr.entries import entry_claims
+from adapters.readers.ocr.item_table import find_item_table, item_table_claims
+from adapters.readers.ocr.items import item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import regex
-from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import (
-    Entry,
     charge_entries,
     message_cards,
     order_cards,
+    parcel_cards,
     repeated_cards,
     subscription_cards,
 )
+from adapters.readers.ocr.money import stated_unit
 from adapters.readers.ocr.people import personal_claims
 from adapters.readers.ocr.renewal import renewal_claims
 from adapters.readers.ocr.sentences import sentence_claims
 from adapters.readers.ocr.simple_pages import (
     coupon_cards,
     coupon_claims,
+    coupon_issuer,
     error_claims,
     explained_failure,
     product_claims,
 )
-from adapters.readers.ocr.statuses import status_claims, status_in
+from adapters.readers.ocr.statuses import status_claims
+from adapters.readers.ocr.tables import find_table, table_claims
+from adapters.readers.ocr.timeline import timeline_claims
 from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims
 from bot.domain.reading import Fact
-from bot.domain.vocabulary import PERSONAL_FACTS, TIME_FACTS, FactName, Page
+from bot.domain.vocabulary import MONEY_FACTS, PERSONAL_FACTS, TIME_FACTS, FactName, Page
 
 _COMMON: frozenset[FactName] = frozenset(
     {
@@ -57,8 +61,10 @@ FACTS_OF_PAGE: dict[Page, frozenset[FactName]] = {
         "refunded_at",
         "ordered_at",
         "item_price",
+        "error_code",
+        "error_message",
     },
-    "subscription": _COMMON | {"plan", "next_charge_at", "auto_renewal", "item_price"},
+    "subscription": _COMMON | {"plan", "next_charge_at", "auto_renewal", "item_price", "ordered_at"},
     "order_detail": _COMMON
     | {
         "ordered_at",
@@ -100,7 +106,7 @@ FACTS_OF_PAGE: dict[Page, frozenset[FactName]] = {
         }
     ),
     "coupon": frozenset({"discount", "coupon_status", "merchant", "error_message"}),
-    "product": frozenset({"product", "item_price", "merchant", "discount"}),
+    "product": frozenset({"product", "item_price", "merchant"}),
     "receipt": _COMMON | {"item_price", "ordered_at", "plan", "next_charge_at", "refund_amount"},
     "chat": frozenset({"order_no", "tracking_no"}),
     "error": frozenset({"error_code", "error_message"}),
@@ -113,6 +119,7 @@ _SINGLE: frozenset[FactName] = frozenset(
      "payment_method", "error_message", "error_code", "plan", "coupon_status"}
 )  # fmt: skip
 _LEAST = 0.4
+_WITH_ITEMS = frozenset({"order_detail", "order_list", "receipt", "refund", "payment_result"})
 
 
 def find_facts(sheet: Sheet, page: Page, locale: Locale, image: Image) -> tuple[Fact, ...]:
@@ -121,19 +128,39 @@ def find_facts(sheet: Sheet, page: Page, locale: Locale, image: Image) -> tuple[
     claims = [claim for claim in claims if claim.name in FACTS_OF_PAGE[page] | PERSONAL_FACTS]
     if page in ("other", "product", "coupon", "error"):
         claims = [claim for claim in claims if claim.name not in ("person", "address")]
+    claims = _with_stated_unit(claims, sheet)
     chosen = sorted(distinct(claims), key=lambda claim: (claim.line.top, claim.line.left))
     return tuple(claim.fact() for claim in chosen if claim.value)
+
+
+def _with_stated_unit(claims: list[Claim], sheet: Sheet) -> list[Claim]:
+    """A page that states one currency, in whatever head or label, states it for all its figures."""
+    stated = {unit for line in sheet.lines if (unit := stated_unit(line.text))}
+    if len(stated) != 1:
+        return claims
+    unit = stated.pop()
+    return [replace(c, unit=unit) if c.name in MONEY_FACTS and c.unit is None else c for c in claims]
 
 
 def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
     """The claims of a list, by row or card; empty if the page is no list."""
     cards: Sequence[Sheet] = ()
+    if page in ("order_list", "charge_notice") and (table := find_table(sheet, locale)):
+        rows = list(table_claims(table, page, locale))
+        chosen = [
+            c
+            for group in {c.group for c in rows}
+            for c in _choose([r for r in rows if r.group == group], page)
+        ]
+        return [*chosen, *personal_claims(sheet, page, chosen, Taken())]
     if page == "order_list":
         cards = order_cards(sheet) or repeated_cards(sheet)
     elif page == "coupon":
         return _coupons(sheet, locale)
     elif page == "subscription":
         cards = subscription_cards(sheet)
+    elif page == "logistics":
+        cards = parcel_cards(sheet)
     elif page == "charge_notice":
         cards = repeated_cards(sheet) or message_cards(sheet, locale)
         entries = [] if cards or _adds_up(sheet) else charge_entries(sheet, locale)
@@ -141,13 +168,23 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
             return [
                 replace(claim, group=number)
                 for number, entry in enumerate(entries)
-                for claim in _entry_claims(entry, entries, locale)
+                for claim in entry_claims(entry, entries, locale)
             ]
-    return [
+    grouped = [
         replace(claim, group=number)
         for number, card in enumerate(cards)
         for claim in _page_claims(card, page, locale, image)
     ]
+    return [*grouped, *_personal_elsewhere(sheet, cards, page, grouped)] if grouped else []
+
+
+def _personal_elsewhere(
+    sheet: Sheet, cards: Sequence[Sheet], page: Page, claims: Sequence[Claim]
+) -> list[Claim]:
+    """Personal data outside the cards: it has to be found wherever it stands."""
+    inside = {line.box for card in cards for line in card.lines}
+    rest = Sheet([line for line in sheet.lines if line.box not in inside], sheet.width, sheet.height)
+    return list(personal_claims(rest, page, claims, Taken())) if rest.lines else []
 
 
 def _adds_up(sheet: Sheet) -> bool:
@@ -159,7 +196,10 @@ def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
     cards = coupon_cards(sheet)
     claims: list[Claim] = []
     for number, card in enumerate(cards):
-        found = [*status_claims(card, "coupon"), *coupon_claims(card, locale)]
+        named = [c for c in labelled_claims(card, "coupon", locale, Taken()) if c.name != "discount"]
+        found = [*named, *status_claims(card, "coupon"), *coupon_claims(card, locale)]
+        if len(cards) == 1:
+            found += coupon_issuer(card)
         claims += [replace(claim, group=number) for claim in _choose(found, "coupon")]
     claims += [
         c
@@ -171,17 +211,26 @@ def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
 
 def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
     taken = Taken()
-    claims = list(labelled_claims(sheet, page, locale, taken))
+    claims: list[Claim] = []
+    if page in _WITH_ITEMS and (table := find_item_table(sheet)):
+        claims += item_table_claims(table, locale)
+        sheet = table.rest_of(sheet)
+    claims += labelled_claims(sheet, page, locale, taken)
     if page in _SIMPLE:
         claims += [*_SIMPLE[page](sheet, locale), *personal_claims(sheet, page, claims, taken)]
         return _choose(claims, page)
-    if page == "payment_result":
+    if page in ("payment_result", "charge_notice"):
         claims += list(explained_failure(sheet)) if _says_failure(claims, sheet, page) else []
-    claims += list(status_claims(sheet, page))
-    claims += [c for c in sentence_claims(sheet.lines, locale) if c.line not in taken or c.name == "merchant"]
+    claims += [*status_claims(sheet, page), *timeline_claims(sheet, page, locale)]
+    told = sentence_claims(sheet.lines, locale)
+    if page in ("order_detail", "order_list"):
+        told = [c for c in told if c.name != "merchant"]  # goods' descriptions read like sentences
+    claims += [c for c in told if c.line not in taken or c.name == "merchant"]
+    if page == "subscription":
+        claims = [c for c in claims if c.name != "discount" or c.score > 0.75]  # sentences only advertise
     claims += list(renewal_claims(sheet, image, page))
     claims += list(unlabelled_claims(sheet, page, locale, taken))
-    if page in ("order_detail", "order_list", "receipt", "refund", "payment_result"):
+    if page in _WITH_ITEMS and not any(claim.name == "item_price" for claim in claims):
         for claim in claims:
             if claim.score >= 0.55:
                 taken.add(claim.line)
@@ -189,7 +238,22 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
         claims += list(title_claims(sheet, taken))
     claims += personal_claims(sheet, page, claims, taken)
-    return _choose(claims, page)
+    return _choose(_without_guesses(claims, page), page)
+
+
+def _without_guesses(claims: list[Claim], page: Page) -> list[Claim]:
+    """What only stands somewhere on the page gives way to what the page says otherwise."""
+    names = {claim.name for claim in claims if claim.score >= 0.6}
+    kept = claims
+    if (names & {"next_charge_at", "refunded_at", "refund_amount"} and "charged_at" not in names) and not (
+        "amount" in names and "next_charge_at" not in names
+    ):
+        kept = [claim for claim in kept if claim.name != "charged_at"]
+    if "merchant" in names:
+        kept = [claim for claim in kept if claim.name != "merchant" or claim.score >= 0.6]
+    if page == "logistics":  # 尾号 is that of a phone or of the waybill
+        kept = [claim for claim in kept if claim.name != "card_number" or len(claim.value) > 4]
+    return kept
 
 
 _SIMPLE: dict[Page, Callable[[Sheet, Locale], Iterable[Claim]]] = {
@@ -248,64 +312,3 @@ def _without_shadows(claims: list[Claim]) -> list[Claim]:
         if not rivals or claim.name in PERSONAL_FACTS or claim.name.endswith("status"):
             kept.append(claim)
     return kept
-
-
-def _entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Iterator[Claim]:
-    text = " ".join(line.key for line in entry.lines)
-    signed = sum(1 for e in entries if e.money.sign == "-") * 2 >= len(entries)
-    refund = ("退款" in text and entry.money.sign != "-") or "refund" in text
-    incoming = entry.money.sign == "+" if signed else entry.money.sign == "-"
-    price = entry.price.part(entry.money.start, entry.money.end)
-    if incoming and signed and not refund:
-        return  # money that came in is no charge and nothing given back
-    if incoming or refund:
-        if refund or not signed:
-            yield Claim("refund_amount", entry.money.value, price, 0.85, locale.unit(entry.money))
-    else:
-        yield Claim("amount", entry.money.value, price, 0.85, locale.unit(entry.money))
-    yield from _entry_time(entry, locale, incoming)
-    yield from _entry_name(entry, locale)
-    for claim in sentence_claims([line for line in entry.lines if line is not entry.price], locale):
-        if claim.name in ("refund_amount", "discount") and claim.value:
-            yield claim
-
-
-def _entry_time(entry: Entry, locale: Locale, incoming: bool) -> Iterator[Claim]:
-    for line in entry.lines:
-        for time in locale.times(line.text):
-            dated = time.on(entry.day).in_year(entry.year)
-            if dated.iso:
-                name: FactName = "refunded_at" if incoming else "charged_at"
-                yield Claim(name, dated.iso, line.part(time.start, time.end), 0.85)
-                return
-    if entry.day and entry.day.iso:
-        yield Claim("charged_at", entry.day.iso, entry.price, 0.5)
-
-
-def _entry_name(entry: Entry, locale: Locale) -> Iterator[Claim]:
-    none = Taken()
-    names = [
-        line
-        for line in entry.lines
-        if is_name(line, none) and not locale.times(line.text) and not status_in(line.key, "payment_status")
-    ]
-    names = [line for line in names if line.right <= entry.price.left]
-    if names:
-        beside = [line for line in names if abs(line.middle - entry.price.middle) < 0.8 * entry.price.height]
-        best = min(beside or names, key=lambda line: (line.left // 40, line.top))
-        yield from _named_in(best)
-
-
-_KIND = regex("facts.kind")
-_TRANSFER = regex("facts.transfer")
-
-
-def _named_in(line: Line) -> Iterator[Claim]:
-    """The name in a row's title, without the kind of booking before it (退款-, REFUND -)."""
-    if transfer := _TRANSFER.match(line.text):
-        part = line.part(transfer.end(), len(line.text))
-        yield Claim("person", part.text, part, 0.7)
-        return
-    kind = _KIND.match(line.text)
-    part = line.part(kind.end(), len(line.text)) if kind else line
-    yield Claim("merchant", part.text.strip(), part, 0.75)

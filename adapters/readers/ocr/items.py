@@ -6,16 +6,32 @@ from dataclasses import dataclass
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label, label_at_end, label_at_start, regex
+from adapters.readers.ocr.lexicon import (
+    is_furniture,
+    label,
+    label_at_end,
+    label_at_start,
+    regex,
+    squeeze,
+    words,
+)
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.statuses import status_in
 from bot.domain.vocabulary import Page
 
 _SPEC = regex("items.spec")
+_GREETING = re.compile(
+    r"^(?:hi|hello|dear|hey)\b.{0,24}[,，!]?$|^(?:尊敬的|亲爱的)|(?:您好|你好)[,，:：!！]?$|^thanks? |^感谢|^谢谢"
+)
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
-_LETTER = re.compile(r"[a-z\u4e00-\u9fff]")
+_PER = re.compile(
+    r"^(?:[/每]|per |a )?\s?(?:月|年|季度?|周|months?|mo|mth|years?|yr|weeks?|wk|quarter|annum)$|^每[月年周季]$|^(?:month|year|week)ly$"
+)
+_COUNT = re.compile(r"\s*(?:[x×✕*]\s?\d{1,3}|\(?(?:qty|数量)[:\s]*\d+\)?)\s*$", re.IGNORECASE)
+_LETTER = re.compile(r"[\u4e00-\u9fff]|[a-z].*[a-z]")
+_LABELLED = re.compile(r"^[\u4e00-\u9fff]{2,6}[:：]|^[a-z]{2,10}(?: [a-z#.]{1,10})?:\s?\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +49,28 @@ def item_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Itera
     yield from _shop_above(sheet, items, taken)
     for item in items:
         taken.add(item.title, item.price)
+        if page == "receipt" and _is_tender(item.title):
+            way = joined(_beside_price(sheet, item) or [item.title], " ")
+            yield Claim("payment_method", way.text.strip(), way, 0.75)
+            continue
         if page == "receipt" and PLAN_WORDS.search(item.title.key):
             yield Claim("plan", item.title.text.strip(), item.title, 0.8)
             continue
-        yield Claim("product", item.title.text.strip(), item.title, 0.8)
+        name = _COUNT.sub("", item.title.text.strip())
+        yield Claim("product", name, item.title.part(0, len(name)), 0.8)
         price = item.price.part(item.money.start, item.money.end)
         yield Claim("item_price", item.money.value, price, 0.8, locale.unit(item.money))
+
+
+def _is_tender(title: Line) -> bool:
+    """What one paid with, as a till prints it beside what was paid."""
+    tender = words("tenders").match(title.key)
+    return tender is not None and len(squeeze(title.key)) - tender.end() < 14
+
+
+def _beside_price(sheet: Sheet, item: Priced) -> list[Line]:
+    rows = [row for row in sheet.rows if item.price in row]
+    return [line for row in rows for line in row[:-1] if line.left >= item.title.left]
 
 
 def _shop_above(sheet: Sheet, items: list[Priced], taken: Taken) -> Iterator[Claim]:
@@ -100,7 +132,7 @@ def price_of(line: Line) -> Money | None:
     if len(found) != 1 or line.struck:
         return None
     rest = (line.key[: found[0].start] + line.key[found[0].end :]).strip(" /x×*1234567890份个件起約约")
-    return found[0] if len(rest) <= 1 else None
+    return found[0] if len(rest) <= 1 or _PER.match(rest) else None
 
 
 def _title_start(sheet: Sheet, index: int, price: Line, taken: Taken) -> Line | None:
@@ -154,7 +186,7 @@ def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """Goods without a price beside them: the longest name on a card."""
     names = [line for row in sheet.rows if len(row) < 3 for line in row]
     names = [line for line in names if is_name(line, taken) and len(line.text) >= 6]
-    names = [line for line in names if not re.search(r"退款|退货|refund|return", line.key)]
+    names = [line for line in names if not re.search(r"退款|退货|退回|入账|到账|refund|return", line.key)]
     names = [
         line for line in names if line.top > 0.1 * sheet.height and not re.search(r"[。.!！?？]$", line.text)
     ]
@@ -176,8 +208,11 @@ def _first_of_wrapped(sheet: Sheet, index: int, line: Line, taken: Taken) -> Lin
 
 def whole_title(sheet: Sheet, start: Line) -> Line:
     lines = [start]
+    priced = {id(line) for row in sheet.rows for line in row[:-1] if price_of(row[-1])}
     for row in sheet.rows:
         for line in row:
+            if id(line) in priced and id(start) in priced:
+                continue  # it has a price of its own
             fits = line.top > start.top and _runs_on(lines[-1], line) and len(lines) < 3
             if fits and not _SPEC.match(line.key) and not find_money(line.text) and not sheet.is_label(line):
                 lines.append(line)
@@ -207,11 +242,11 @@ def is_name(line: Line, taken: Taken) -> bool:
         or (line.struck and find_money(line.text))
     ):
         return False
-    if price_of(line):
+    if price_of(line) or _LABELLED.match(key):
         return False
-    if key.endswith(("fee", "费", "金额", "总额", "退回", "返还")) or label(key) is not None:
+    if re.search(r"(?<!续)费$|fee$|金额$|总额$|退回$|返还$", key) or label(key) is not None:
         return False
-    if "@" in key or re.search(r"已选|请选择|https?:|www\.", key):
+    if "@" in key or _GREETING.search(key) or re.search(r"已选|请选择|https?:|www\.", key):
         return False
     ending = label_at_end(key)
     if label_at_start(key) or (ending and ending[1] <= 0.4 * len(key)):

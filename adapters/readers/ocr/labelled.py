@@ -10,14 +10,14 @@ from adapters.readers.ocr.items import PLAN_WORDS, price_of
 from adapters.readers.ocr.layout import Pair, Sheet, find_pairs
 from adapters.readers.ocr.lexicon import Meaning, is_furniture, label_at_end, regex, words
 from adapters.readers.ocr.lines import Line, joined
-from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.money import Money, find_money, stated_unit
 from adapters.readers.ocr.people import split_recipient
 from adapters.readers.ocr.personal import find_personal, is_person
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, Page
 
 _MONEY = MONEY_FACTS | {"_amount", "_subtotal", "_fee", "_balance"}
-_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued"}
+_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued", "_bought"}
 _NUMBERS = NUMBER_FACTS | {"_number"}
 _PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 0.6}
 _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
@@ -50,7 +50,8 @@ def _first_fitting(pairs: list[Pair], page: Page, locale: Locale, taken: Taken) 
         if pair.value.struck:
             taken.add(pair.value)
             continue
-        if claims or (pair.meaning.name.startswith("_") and pair.how in ("inline", "right")):
+        unread = pair.meaning.name in _NUMBERS and not re.search(r"\d", pair.value.text)
+        if claims or (pair.meaning.name.startswith("_") and pair.how in ("inline", "right") and not unread):
             taken.add(pair.label, *(claim.line for claim in claims))
             if pair.meaning.name.startswith("_") and pair.how in ("inline", "right"):
                 taken.add(pair.value)
@@ -63,7 +64,7 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
     if pair.how == "above" and name not in _MONEY:
         return
     if name in _MONEY:
-        yield from _money(pair.meaning, value, score, page, locale)
+        yield from _money(pair, score, page, locale)
     elif name in _TIMES:
         yield from _time(name, value, score, page, locale)
     elif name in _NUMBERS:
@@ -72,6 +73,9 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
         yield from _status(value, score, page)
     elif name == "auto_renewal":
         yield from _renewal(value, score)
+    elif name == "_channel":
+        if _TENDER.match(value.key) or _CARD.search(value.key):
+            yield from _text("payment_method", value, 0.95 * score, page)
     elif name == "_refund_to" and page == "refund":
         yield from _text("payment_method", value, score, page)
     elif name == "_name" and page == "receipt":
@@ -109,11 +113,12 @@ def _stacked(pair: Pair) -> bool:
     """Label over value, as forms have it: aligned, and the value the stronger of the two."""
     aligned = abs(pair.label.left - pair.value.left) < 0.8 * pair.label.height
     return aligned and (
-        pair.value.strength >= pair.label.strength - 8 or pair.label.text.rstrip()[-1:] in ":："
+        pair.value.strength >= pair.label.strength - 8 or pair.label.text.rstrip()[-1:] in ":：" or pair.close
     )
 
 
-def _money(meaning: Meaning, value: Line, score: float, page: Page, locale: Locale) -> Iterator[Claim]:
+def _money(pair: Pair, score: float, page: Page, locale: Locale) -> Iterator[Claim]:
+    meaning, value = pair.meaning, pair.value
     name = money_meaning(meaning.name, page)
     short = len(value.text) < 28
     found = find_money(value.text, loose=len(value.text) < 9)
@@ -129,8 +134,9 @@ def _money(meaning: Meaning, value: Line, score: float, page: Page, locale: Loca
     if len(_words(value, money.start, money.end)) > 10 and score < 1:
         return
     line = value.part(money.start, money.end)
-    score *= _rank(meaning, name, page)
-    yield Claim(name, money.value, line, score, locale.unit(money))
+    headline = pair.how == "below" and value.height > 1.5 * pair.label.height
+    score *= 1.0 if headline and name != "discount" else _rank(meaning, name, page)
+    yield Claim(name, money.value, line, score, locale.unit(money) or stated_unit(pair.label.text))
 
 
 def _rank(meaning: Meaning, name: str, page: Page) -> float:
@@ -162,6 +168,8 @@ def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> I
             if page in ("charge_notice", "payment_result")
             else ("ordered_at", score)
         )
+    if name == "_bought":
+        name = "ordered_at" if page in ("order_detail", "order_list", "refund") else "charged_at"
     if name == "_issued":
         name = "refunded_at" if page == "refund" else "_other_time"
     if name == "charged_at" and page == "refund":
@@ -179,11 +187,18 @@ def _number(name: str, value: Line, score: float) -> Iterator[Claim]:
     text = _COPY.sub("", value.text)
     for match in _NUMBER.finditer(text):
         number = re.sub(r"\s", "", match[0])
-        if sum(c.isdigit() for c in number) < max(4, 0.3 * len(number)) or match.start() > 8:
+        if not _is_number(number) or match.start() > 8:
             continue
         line = value.part(match.start(), match.end())
         yield Claim(name, number, line, score)
         return
+
+
+def _is_number(number: str) -> bool:
+    """Figures enough; or capitals with some figures among them, as app stores number their orders."""
+    figures = sum(c.isdigit() for c in number)
+    mixed = figures >= 2 and len(number) >= 8 and re.fullmatch(r"[A-Z0-9-]+", number)
+    return figures >= max(4, 0.3 * len(number)) or bool(mixed)
 
 
 def _status(value: Line, score: float, page: Page) -> Iterator[Claim]:
@@ -302,6 +317,10 @@ def _number_starts(line: Line, match: re.Match[str]) -> list[int]:
 
 _BETTER_OFF = regex("labelled.better_off")
 _NO_PRICE = regex("labelled.no_price")
+_TENDER = regex("labelled.tender")
+"""How somebody paid: on a receipt it names the row of what was paid."""
+_CARD = re.compile(r"卡\s?[(（\[]?\s?[*•.\d]{4}|信用卡|储蓄卡|借记卡|visa|master|amex")
+_ONLINE = re.compile(r"(?:在线|线上|网上)")
 
 
 def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -319,7 +338,12 @@ def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Cla
 
 
 def _named_by_words(name: Line, value: Line, money: Money, locale: Locale, taken: Taken) -> Iterator[Claim]:
-    if _BETTER_OFF.search(name.key) and (money.sign == "-" or not _NO_PRICE.search(name.key)):
+    if _TENDER.match(name.key) and money.sign != "-":
+        taken.add(name, value)
+        yield Claim("amount", money.value, value.part(money.start, money.end), 0.66, locale.unit(money))
+        if not _ONLINE.match(name.key):
+            yield Claim("payment_method", _DOTS.sub(" •••• ", name.text.strip()), name, 0.7)
+    elif _BETTER_OFF.search(name.key) and (money.sign == "-" or not _NO_PRICE.search(name.key)):
         if money.decimal > 0 and (money.sign == "-" or len(name.text) <= 10):
             taken.add(value)
             yield Claim("discount", money.value, value.part(money.start, money.end), 0.8, locale.unit(money))

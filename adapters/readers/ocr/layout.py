@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from adapters.readers.ocr.lexicon import Meaning, label, label_at_start
+from adapters.readers.ocr.lexicon import Meaning, label, label_at_start, says_a_status
 from adapters.readers.ocr.lines import Line, joined, rows_of
 from adapters.readers.ocr.money import find_money
 
@@ -21,6 +21,8 @@ class Pair:
     how: str
     lines: tuple[Line, ...] = ()
     """The lines that make up the value, where it is wrapped."""
+    close: bool = False
+    """Whether a value below stands nearer to its label than to what follows."""
 
 
 @dataclass(slots=True)
@@ -37,6 +39,18 @@ class Sheet:
         self.rows = rows_of(self.lines)
         self.lines = [line for row in self.rows for line in row]
         self.labels = {id(line): found for line in self.lines if (found := label(line.key))}
+        for row in self.rows:
+            self._drop_guesses(row)
+
+    def _drop_guesses(self, row: list[Line]) -> None:
+        """What only looks like a label is none where a label's value stands, or where it says a status."""
+        for place, line in enumerate(row):
+            meaning = self.labels.get(id(line))
+            if meaning is None or not meaning.guessed:
+                continue
+            last = self.labels.get(id(row[place - 1])) if place else None
+            if (last and not last.guessed and place == len(row) - 1) or says_a_status(line.key):
+                del self.labels[id(line)]
 
     def is_label(self, line: Line) -> bool:
         return id(line) in self.labels or label_at_start(line.key) is not None
@@ -142,7 +156,15 @@ def _under(sheet: Sheet, index: int, name: Line, meaning: Meaning) -> Iterator[P
             shared = min(line.right, name.right) - max(line.left, name.left)
             if shared > 0.3 * min(line.right - line.left, name.right - name.left):
                 lines = _wrapped(sheet, other, line, line) if offset == 1 else [line]
-                yield Pair(meaning, name, joined(lines), how, tuple(lines))
+                close = offset == 1 and gap < 0.6 * _gap_below(sheet, other, lines[-1])
+                yield Pair(meaning, name, joined(lines), how, tuple(lines), close)
+
+
+def _gap_below(sheet: Sheet, index: int, line: Line) -> float:
+    following = [
+        other.top for row in sheet.rows[index + 1 : index + 5] for other in row if other.top > line.middle
+    ]
+    return min(following) - line.bottom if following else float(sheet.height)
 
 
 def _wrapped(sheet: Sheet, index: int, whole: Line, value: Line) -> list[Line]:
@@ -150,8 +172,13 @@ def _wrapped(sheet: Sheet, index: int, whole: Line, value: Line) -> list[Line]:
     lines = [value]
     last = whole
     for row in sheet.rows[index + 1 : index + 4]:
-        nexts = [line for line in row if _continues(last, value, line)]
-        if len(nexts) != 1 or any(sheet.is_label(line) for line in row):
+        column = [
+            line for line in row if line.left < max(whole.right, value.right) and line.right > whole.left
+        ]
+        if not column:
+            continue  # of another column
+        nexts = [line for line in column if _continues(last, value, line)]
+        if len(nexts) != 1 or any(sheet.is_label(line) for line in column):
             break
         if any(line.right <= nexts[0].left and line is not nexts[0] for line in row):
             break  # something stands at the left, where labels stand

@@ -17,6 +17,16 @@ _TRAILING = " :*·•>›»?？！!。.、,，"
 _LEADING = " *·•◆■●|~-–—"
 # A label may carry its currency or a note: 金额(元), Total (USD), Subtotal (2 items).
 _NOTE = re.compile(r"[(\[【<][^)\]】>\d*]{0,14}(?:\d{1,3}\s?[^)\]】>\d*]{1,10})?[)\]】>]$")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_SPACED = re.compile(r"^(?P<label>[\u4e00-\u9fff]{3,8})(?:\s+(?=\S)|(?=[\d¥$-]))")
+# A label is short, and no sentence.
+_BUILT = {
+    True: re.compile(r"(?:[\u4e00-\u9fffa-z/]|\d(?:\.\d)?折){2,10}"),
+    False: re.compile(r"[a-z#&/'.%()-]+(?: [a-z#&/'.%()-]+){0,4}"),
+}
+_RUN = re.compile(r"(?<![\u4e00-\u9fff])[\u4e00-\u9fff]{2,7}$")
+_PERCENT = re.compile(r"\s*@?\s*\(?\d+(?:\.\d+)?\s?%\)?(?=\s|$)")
+_MODIFIER = re.compile(r"^(?:您的|你的|我的|本次|本单|本期|此次|该笔|本笔|原|your |the |my |this )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,8 @@ class Meaning:
 
     name: str
     rank: int = 1
+    guessed: bool = False
+    """Told by how the label is built, not listed: such a text may also be a name or a sentence."""
 
 
 @cache
@@ -34,8 +46,40 @@ def load(file: str) -> Any:
 
 
 def squeeze(key: str) -> str:
-    """A folded text without white space."""
-    return re.sub(r"\s+", "", key)
+    """A folded text without white space, and in one spelling where two are common."""
+    return re.sub(r"\s+", "", key).replace("帐", "账")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A pattern for whole labels and the meaning of what fits it."""
+
+    pattern: re.Pattern[str]
+    meaning: Meaning
+
+
+@cache
+def _rules(language: str) -> tuple[Rule, ...]:
+    rules = []
+    for heading, body in load("label_rules.yml")[language]:
+        name, _, rank = heading.partition("/")
+        rules.append(Rule(re.compile(body), Meaning(name, int(rank or 1), guessed=True)))
+    return tuple(rules)
+
+
+@cache
+def label_by_rule(bare: str) -> Meaning | None:
+    """What a label that no list holds means, by the words that it is built of."""
+    chinese = bool(_CHINESE.search(bare))
+    text = squeeze(bare) if chinese else " ".join(_PERCENT.sub("", bare).split())
+    if not _BUILT[chinese].fullmatch(text):
+        return None
+    text = _MODIFIER.sub("", text) or text
+    if known := labels().get(squeeze(text)):
+        return known
+    return next(
+        (rule.meaning for rule in _rules("zh" if chinese else "en") if rule.pattern.fullmatch(text)), None
+    )
 
 
 @cache
@@ -56,17 +100,21 @@ def label(key: str) -> Meaning | None:
     table = labels()
     found = table.get(squeeze(bare))
     if found is None and (note := _NOTE.search(bare)):
-        found = table.get(squeeze(bare[: note.start()]).rstrip(":"))
-    return found
+        bare = bare[: note.start()].strip(_TRAILING)
+        found = table.get(squeeze(bare))
+    return found or label_by_rule(bare)
 
 
 def label_at_start(key: str) -> tuple[Meaning, int] | None:
-    """The label that ends with the first colon, and where what follows it begins."""
+    """The label that ends with the first colon, and where what follows it begins; a Chinese one may do
+    with a space, or end where figures begin."""
     colon = re.search(r"[:：]", key)
-    if colon is None or colon.start() > _LONGEST_LABEL + 8:
-        return None
-    found = label(key[: colon.start()])
-    return (found, colon.end()) if found else None
+    if colon and colon.start() <= _LONGEST_LABEL + 8 and (found := label(key[: colon.start()])):
+        return found, colon.end()
+    spaced = _SPACED.match(key)
+    if spaced and (found := label(spaced["label"])):
+        return found, spaced.end()
+    return None
 
 
 def label_at_end(key: str) -> tuple[Meaning, int] | None:
@@ -79,6 +127,9 @@ def label_at_end(key: str) -> tuple[Meaning, int] | None:
             continue
         if found := labels().get(squeeze(bare[start:])):
             return found, start
+    run = _RUN.search(bare)
+    if run and (guessed := label_by_rule(run[0])):
+        return guessed, run.start()
     return None
 
 
@@ -95,8 +146,9 @@ def pattern(words: Iterable[str]) -> re.Pattern[str]:
 
 @cache
 def regex(name: str) -> re.Pattern[str]:
-    """A pattern of patterns.yml."""
-    return re.compile("|".join(load("patterns.yml")[name]))
+    """A pattern of patterns.yml. An alternative that begins with (?i) is blind to case, the others are not."""
+    alternatives = (re.sub(r"^\(\?i\)(.*)$", r"(?i:\1)", part) for part in load("patterns.yml")[name])
+    return re.compile("|".join(alternatives))
 
 
 @cache
@@ -115,6 +167,23 @@ def statuses(fact: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     ]
     flat.sort(key=lambda pair: -len(squeeze(pair[0])))
     return tuple((pattern([word]), value) for word, value in flat)
+
+
+@cache
+def says_a_status(key: str) -> bool:
+    """Whether a text is a status word and nothing else."""
+    bare = squeeze(key.strip(_TRAILING))
+    return bare in _status_words()
+
+
+@cache
+def _status_words() -> frozenset[str]:
+    return frozenset(
+        squeeze(str(word))
+        for groups in load("words.yml")["statuses"].values()
+        for group in groups.values()
+        for word in group
+    )
 
 
 @cache

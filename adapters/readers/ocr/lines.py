@@ -185,7 +185,7 @@ def _cut(line: Line) -> Iterable[Line]:
         if gap > CUT_GAP:
             pieces.append(_piece(line, characters, places, start == 0, False))
             characters, places, start = [], [], index
-        elif gap > SPACE_GAP and inked == index - 1 and not (_is_wide(before) and _is_wide(character)):
+        elif gap > SPACE_GAP and inked == index - 1:
             characters.append(" ")
             places.append((place + line.places[inked]) / 2)
         characters.append(character)
@@ -193,10 +193,6 @@ def _cut(line: Line) -> Iterable[Line]:
         inked = index
     pieces.append(_piece(line, characters, places, start == 0, True))
     return pieces
-
-
-def _is_wide(character: str) -> bool:
-    return character_width(character) == 1.0
 
 
 def _piece(line: Line, characters: list[str], places: list[float], first: bool, last: bool) -> Line:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from adapters.readers.ocr.claims import Locale
+from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import regex, squeeze
+from adapters.readers.ocr.lexicon import label_at_end, label_at_start, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
@@ -29,23 +30,33 @@ class Entry:
 
 
 def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
-    """The rows of a list of charges, or nothing if this is none: amounts in a column, names at their left."""
-    anchors = _column(sheet)
+    """The rows of a list of charges, or nothing if this is none: amounts in a column, names beside them."""
+    headers = {
+        index
+        for index, row in enumerate(sheet.rows)
+        if _header_year(row) or (_header_day(row, locale) and not _is_under(sheet, index))
+    }
+    anchors = [anchor for anchor in _column(sheet) if anchor[0] not in headers]
     if len(anchors) < 2:
         return []
+    places = [index for index, _, _ in anchors]
+    starts = [_start(sheet, a, b, headers) for a, b in pairwise(places)]
+    above = min((b - start for start, b in zip(starts, places[1:], strict=True)), default=0)
+    first = max([places[0] - above, *(index + 1 for index in headers if index < places[0])])
+    starts.insert(0, max(0, first))
     entries: list[Entry] = []
     day: Time | None = None
     year: str | None = None
-    places = [index for index, _, _ in anchors]
     for number, (index, price, money) in enumerate(anchors):
-        for row in sheet.rows[places[number - 1] + 1 if number else 0 : index]:
-            day = _header_day(row, locale) or day
+        for row in sheet.rows[places[number - 1] if number else 0 : index]:
             year = _header_year(row) or year
-        last = places[number + 1] if number + 1 < len(places) else len(sheet.rows)
-        lines = list(sheet.rows[index])
+        for above in sorted(headers & set(range(places[number - 1] if number else 0, index))):
+            day = _header_day(sheet.rows[above], locale) or day
+        last = starts[number + 1] if number + 1 < len(starts) else len(sheet.rows)
+        lines = [line for row in sheet.rows[starts[number] : index + 1] for line in row]
         bottom = price.bottom
-        for row in sheet.rows[index + 1 : last]:
-            if row[0].top - bottom > 1.6 * price.height or _header_day(row, locale) or _header_year(row):
+        for offset, row in enumerate(sheet.rows[index + 1 : last], index + 1):
+            if row[0].top - bottom > 1.6 * price.height or offset in headers:
                 break
             lines += row
             bottom = max(line.bottom for line in row)
@@ -53,25 +64,73 @@ def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
     return entries
 
 
+def _is_under(sheet: Sheet, index: int) -> bool:
+    """A day that stands close under a name belongs to it and heads nothing."""
+    if index == 0:
+        return False
+    row, over = sheet.rows[index], sheet.rows[index - 1]
+    aligned = any(abs(line.left - row[0].left) < 0.6 * row[0].height for line in over)
+    above = row[0].top - max(line.bottom for line in over)
+    below = sheet.rows[index + 1][0].top - row[0].bottom if index + 1 < len(sheet.rows) else row[0].height
+    return aligned and above < 0.6 * below
+
+
+def are_dated(entries: Sequence[Entry], locale: Locale) -> bool:
+    """Whether rows tell when: a list of prices does not."""
+    own = sum(any(locale.times(line.text) for line in entry.lines) for entry in entries)
+    days = {entry.day.iso for entry in entries if entry.day}
+    return 2 * own >= len(entries) or len(days) > 1 or any(entry.year for entry in entries)
+
+
+def _start(sheet: Sheet, previous: int, anchor: int, headers: set[int]) -> int:
+    """The row that the entry of an anchor begins with: after a header, else after the widest gap."""
+    between = [index + 1 for index in headers if previous < index < anchor]
+    return max(between) if between else _widest_gap(sheet, previous, anchor)
+
+
 def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
-    """Amounts that end at one right edge, each with a name at its left that is no label."""
+    """Amounts that share an edge, each with a name in its row, or in the one over it, that is no label."""
     found: list[tuple[int, Line, Money]] = []
     for index, row in enumerate(sheet.rows):
-        price = row[-1] if len(row) > 1 else None
-        money = price_of(price) if price else None
-        if price is None or money is None or price.left < 0.45 * sheet.width:
-            continue
-        left = [line for line in row[:-1] if len(line.text) > 1]
-        if left and not any(sheet.is_label(line) for line in left):
-            found.append((index, price, money))
-    if not found:
-        return []
-    edges = Counter(round(price.right / max(1.0, 0.02 * sheet.width)) for _, price, _ in found)
-    edge, _ = edges.most_common(1)[0]
-    return [f for f in found if abs(round(f[1].right / max(1.0, 0.02 * sheet.width)) - edge) <= 1]
+        for price in row:
+            if (money := price_of(price)) is None:
+                continue
+            named = any(sheet.is_label(line) or _ends_in_label(line) for line in row if line is not price)
+            if _beside(sheet, price) and not named:
+                found.append((index, price, money))
+    room = 0.03 * sheet.width
+    columns = [
+        [anchor for anchor in found if abs(_edge(anchor[1], right) - _edge(price, right)) <= room]
+        for right in (True, False)
+        for _, price, _ in found
+        if not right or price.left > 0.45 * sheet.width
+    ]
+    column = max(columns, key=len, default=[])
+    return list({anchor[0]: anchor for anchor in column}.values())
+
+
+def _ends_in_label(line: Line) -> bool:
+    """共1件 实付: what comes next is the amount of a label."""
+    found = label_at_end(line.key)
+    return found is not None and found[0].name in ("amount", "_subtotal", "_fee", "discount")
+
+
+def _beside(sheet: Sheet, price: Line) -> bool:
+    """Whether something stands at a price's side, if not quite in its row."""
+    return any(
+        len(line.text) > 1
+        and abs(line.middle - price.middle) < 0.9 * price.height
+        and (line.right <= price.left or price.right <= line.left)
+        for line in sheet.lines
+    )
+
+
+def _edge(line: Line, right: bool) -> int:
+    return line.right if right else line.left
 
 
 _MONTH = regex("lists.month")
+_OF_A_TIME = regex("lists.of_a_time")
 
 
 def _header_year(row: Sequence[Line]) -> str | None:
@@ -88,12 +147,7 @@ def _header_day(row: Sequence[Line], locale: Locale) -> Time | None:
     times = locale.times(row[0].text)
     if len(times) != 1 or times[0].day is None or times[0].clock is not None:
         return None
-    rest = row[0].key[: times[0].start] + row[0].key[times[0].end :]
-    rest = re.sub(
-        r"周.|星期.|礼拜.|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|今天|昨天|today|yesterday",
-        "",
-        rest,
-    )
+    rest = _OF_A_TIME.sub("", row[0].key[: times[0].start] + row[0].key[times[0].end :])
     return times[0] if len(re.sub(r"[\W_]", "", rest)) <= 2 else None
 
 
@@ -128,22 +182,43 @@ _MARKERS = frozenset(
 
 
 def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
-    """Messages that each tell of a charge, as a bank's do."""
-    found = []
+    """Messages that each tell of money that went out or came back, as a bank's do, with the time over each."""
+    found: list[Sheet] = []
+    header: list[Line] = []
     for passage in passages(sheet.lines):
         lines = [line for _, line in passage.lines]
-        if len(passage.text) > 12 and any(c.name == "amount" for c in sentence_claims(lines, locale)):
-            found.append(Sheet(lines, sheet.width, sheet.height))
-    return found if len(found) >= 2 and not sheet.labels else []
+        told = {c.name for c in sentence_claims(lines, locale)} if len(passage.text) > 12 else set()
+        if told & {"amount", "refund_amount"}:
+            found.append(Sheet([*header, *lines], sheet.width, sheet.height))
+        header = lines if is_timestamp(passage.text, locale) else []
+    return found if len(found) >= 2 and len(sheet.labels) <= 2 else []
+
+
+def is_timestamp(text: str, locale: Locale) -> bool:
+    """Whether a text is a day, perhaps with a time of day, and hardly anything else."""
+    times = [time for time in locale.times(text) if time.day]
+    if len(times) != 1:
+        return False
+    rest = _OF_A_TIME.sub("", fold(text[: times[0].start] + text[times[0].end :]))
+    return len(re.sub(r"[\W_]", "", rest)) <= 2
+
+
+def _label_of(sheet: Sheet, line: Line) -> tuple[str, str] | None:
+    """What a line's label means and says, whether its value stands beside it or in the same line."""
+    if meaning := sheet.labels.get(id(line)):
+        return meaning.name, squeeze(line.key.strip(" :"))
+    if start := label_at_start(line.key):
+        return start[0].name, squeeze(line.key[: start[1]].strip(" :"))
+    return None
 
 
 def repeated_cards(sheet: Sheet) -> list[Sheet]:
     """Cards that show the same labels again and again, as a service account's notices do."""
     names = [
-        (index, meaning.name, squeeze(line.key.strip(" :")))
+        (index, *named)
         for index, row in enumerate(sheet.rows)
         for line in row[:1]
-        if (meaning := sheet.labels.get(id(line))) and not meaning.name.startswith("_note")
+        if (named := _label_of(sheet, line)) and not named[0].startswith("_note")
     ]
     counts = Counter(text for _, name, text in names if name in _MARKERS)
     if not counts or counts.most_common(1)[0][1] < 2:
@@ -174,7 +249,27 @@ def _split(sheet: Sheet, starts: list[int]) -> list[Sheet]:
     return cards
 
 
+def parcel_cards(sheet: Sheet) -> list[Sheet]:
+    """Several parcels: each has its carrier and number in a row, and says how it stands."""
+    marked = [
+        index
+        for index, row in enumerate(sheet.rows)
+        if words("carriers").search(row[0].key) and re.search(r"[a-z]{0,4}\d{9,}", squeeze(_text(row)))
+    ]
+    if len(marked) < 2:
+        return []
+    starts = [0, *(_widest_gap(sheet, previous, current) for previous, current in pairwise(marked))]
+    cards = _split(sheet, starts)
+    told = [card for card in cards if any(status_in(line.key, "shipment_status") for line in card.lines)]
+    return cards if len(told) == len(cards) else []
+
+
+def _text(row: Sequence[Line]) -> str:
+    return " ".join(line.key for line in row)
+
+
 _RENEWS = regex("lists.renews")
+_PAST = re.compile(r"记录|历史|history|确认|确定|\?|？")
 
 
 def subscription_cards(sheet: Sheet) -> list[Sheet]:
@@ -191,7 +286,7 @@ def subscription_cards(sheet: Sheet) -> list[Sheet]:
         block
         for block in blocks
         if len(block.rows) >= 3
-        and any(_RENEWS.search(line.key) for line in block.lines)
+        and any(_RENEWS.search(line.key) and not _PAST.search(line.key) for line in block.lines)
         and not block.labels
         and block.lines[0].top > 0.08 * sheet.height
     ]

@@ -84,6 +84,17 @@ def _find(key: str, loose: bool) -> Iterator[Money]:
         )
 
 
+_STATED = re.compile(
+    rf"[(\[【/](?:单位[:：]?)?(?P<unit>{'|'.join(re.escape(w) for w in _WORDS)})元?[)\]】]?$"
+)
+
+
+def stated_unit(text: str) -> str | None:
+    """The currency that a label states for its figures: 金额(元), Total (USD)."""
+    match = _STATED.search(fold(text).strip(" :"))
+    return CURRENCIES[match["unit"]] if match else None
+
+
 def _unit(before: str | None, after: str | None) -> str | None:
     first = CURRENCIES.get(before or "")
     last = CURRENCIES.get(after or "")
@@ -101,10 +112,10 @@ def _plain(figure: str) -> str:
 _DOLLARS = (
     ("HKD", r"hk\$|hkd|港币|港元|香港|转数快|八达通|payme\b|fps\b|hong kong|九龙|新界|顺丰站"),
     ("TWD", r"nt\$|twd|ntd|台币|台湾|超商|统编|统一编号|宅配|虾皮|刷卡|载具|门市|货到付款|taiwan|line pay"),
-    ("SGD", r"(?<![a-z])s\$|sgd|singapore|新加坡|paynow"),
-    ("AUD", r"(?<![a-z])a\$|aud\b|australia|gst\b|澳洲|澳大利亚"),
-    ("CAD", r"(?<![a-z])ca?\$|cad\b|canada|hst\b|加拿大"),
-    ("NZD", r"nz\$|nzd\b|new zealand"),
+    ("SGD", r"(?<![a-z])s\$|\bsgd|singapore|新加坡|paynow"),
+    ("AUD", r"(?<![a-z])a\$|\baud\b|australia|gst\b|澳洲|澳大利亚"),
+    ("CAD", r"(?<![a-z])ca?\$|\bcad\b|canada|hst\b|加拿大"),
+    ("NZD", r"nz\$|\bnzd\b|new zealand"),
 )  # fmt: skip
 
 

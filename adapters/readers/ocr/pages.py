@@ -3,17 +3,25 @@
 import re
 
 from adapters.readers.ocr.claims import Locale
+from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import page_words, regex, squeeze
+from adapters.readers.ocr.lexicon import label_at_start, page_words, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.lists import charge_entries
+from adapters.readers.ocr.lists import are_dated, charge_entries, order_cards
 from adapters.readers.ocr.money import find_money
-from adapters.readers.ocr.sentences import sentence_claims
-from adapters.readers.ocr.statuses import is_tab_row
+from adapters.readers.ocr.sentences import passages, sentence_claims
+from adapters.readers.ocr.statuses import is_tab_row, status_in
+from adapters.readers.ocr.tables import find_table
 from bot.domain.vocabulary import Page
 
-ENOUGH = 4.0
+ENOUGH = 3.6
+_TITLED = 5.0
+_MESSAGE = 4.4
+"""What a title that is put together like a page's, and a message that tells of a charge, weigh."""
 _CHARGED = regex("pages.charged")
+_ACCOUNT = regex("pages.account")
+_PARCEL = regex("pages.parcel")
+_WORDS = re.compile(r"[\u4e00-\u9fff]{3}|[a-z]{4}")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}")
 
 
@@ -41,8 +49,45 @@ def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
     scores: dict[Page, float] = dict.fromkeys(page_words(), 0.0)
     for (page, _), score in best.items():
         scores[page] += score
+    for page in scores:
+        scores[page] += _titled(page, sheet, titles)
     _weigh_layout(sheet, locale, scores)
+    _weigh_messages(sheet, locale, scores)
     return scores
+
+
+def _titled(page: Page, sheet: Sheet, titles: set[int]) -> float:
+    """Whether a title, or a short line elsewhere, is put together as such a page's titles are."""
+    weight = 0.0
+    for line in sheet.lines:
+        key = re.sub(r"^[\W_]+|[\s:>?!。.›]+$", "", line.key)
+        if 2 <= len(key) <= 40 and regex(f"pages.title.{page}").search(key):
+            weight = max(weight, _TITLED if id(line) in titles else 0.3 * _TITLED)
+    return weight
+
+
+def _weigh_messages(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> None:
+    """Running text that tells of a charge on an account, or of a parcel, whatever else is said."""
+    booked = told_of = returned = parcels = 0
+    for passage in passages(sheet.lines):
+        key = fold(passage.text)
+        if len(key) < 16:
+            continue
+        lines = [line for _, line in passage.lines]
+        told = {claim.name for claim in sentence_claims(lines, locale)}
+        booked += bool(told & {"amount", "refund_amount"}) and bool(_ACCOUNT.search(key))
+        returned += "refund_amount" in told and "amount" not in told and not _ACCOUNT.search(key)
+        told_of += "amount" in told and bool(_CHARGED.search(key))
+        parcels += "amount" not in told and bool(_PARCEL.search(key))
+    if booked and len(sheet.labels) <= 4:
+        scores["charge_notice"] += _MESSAGE + min(2, booked - 1)
+        scores["chat"] *= 0.4
+    elif told_of:
+        scores["charge_notice"] += 0.86 * _MESSAGE
+    if returned and len(sheet.labels) <= 4:
+        scores["refund"] += 0.86 * _MESSAGE
+    if parcels and len(sheet.labels) <= 4:
+        scores["logistics"] += 3.0
 
 
 def _words_in(line: Line) -> list[tuple[Page, str, float]]:
@@ -75,12 +120,13 @@ def title_lines(sheet: Sheet) -> list[Line]:
 
 def _is_status_bar(row: list[Line], sheet: Sheet) -> bool:
     return row[0].top < 0.05 * sheet.height and (
-        any(_CLOCK.match(line.text) for line in row) or all(len(line.text) <= 4 for line in row)
+        any(_CLOCK.match(line.text) for line in row) or not any(_WORDS.search(line.key) for line in row)
     )
 
 
 def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> None:
     names = {meaning.name for meaning in sheet.labels.values()}
+    names |= {start[0].name for line in sheet.lines if (start := label_at_start(line.key))}
     money = sum(1 for line in sheet.lines if find_money(line.text))
     if not money:
         for page in ("charge_notice", "order_detail", "receipt", "payment_result", "coupon", "product"):
@@ -95,24 +141,71 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["refund"] += 2
     if "next_charge_at" in names or "auto_renewal" in names:
         scores["subscription"] += 2
+    if {"order_no", "amount"} <= names and not names & {"refund_amount", "refunded_at", "_refund_to"}:
+        scores["refund"] *= 0.45  # an order whose state is a refund
+        scores["order_detail"] += 3
+    if "transaction_no" in names and names & {"next_charge_at", "plan"}:
+        scores["charge_notice"] += 2.5  # it has been charged, and will be again
     if "transaction_no" in names:
         scores["charge_notice"] += 2
-    if len(charge_entries(sheet, locale)) >= 3 and not names & {"amount", "_subtotal", "_fee", "_quantity"}:
+    entries = charge_entries(sheet, locale)
+    if (
+        len(entries) >= 3
+        and are_dated(entries, locale)
+        and not names & {"amount", "_subtotal", "_fee", "_quantity"}
+    ):
         scores["charge_notice"] += 4
-    if any(c.name == "amount" and c.unit for c in sentence_claims(sheet.lines, locale)):
-        scores["charge_notice"] += 3.3 if _CHARGED.search(" ".join(line.key for line in sheet.lines)) else 0
+    if len(order_cards(sheet)) >= 2:
+        scores["order_list"] += 5.0
+    if table := find_table(sheet, locale):
+        listed = any(column.meaning == "order_no" for column in table.columns)
+        scores["order_list" if listed else "charge_notice"] += 4.0
     if {"amount", "transaction_no"} <= names and names & {"charged_at", "_other_time", "_time"}:
         scores["charge_notice"] += 5
+    if (
+        money
+        and _says_a_failed_payment(sheet)
+        and names & {"amount", "_amount", "merchant", "payment_method"}
+    ):
+        scores["payment_result"] += 4
+        scores["error"] *= 0.6
     scores["chat"] += 4 * _is_chat(sheet)
+    scores["error"] += _trouble(sheet, money)
+
+
+def _says_a_failed_payment(sheet: Sheet) -> bool:
+    found = (status_in(line.key, "payment_status") for line in title_lines(sheet) if len(line.text) <= 40)
+    return any(status and status[0] == "failed" and status[1] > 0.3 for status in found)
+
+
+def _trouble(sheet: Sheet, money: int) -> float:
+    """A page that says little but that something went wrong."""
+    lines = [line for line in sheet.lines if line.middle > 0.05 * sheet.height and len(line.text) > 1]
+    said = sum(1 for line in lines if words("trouble").search(line.key))
+    if not said or money or len(lines) > 16 or len(sheet.labels) > 3:
+        return 0.0
+    return min(3.5, 6.0 * said / len(lines) + 1.0)
 
 
 def _is_chat(sheet: Sheet) -> float:
     """Bubbles: some lines at the left edge, some at the right, hardly any in the same row."""
-    middle = [line for line in sheet.lines if 0.08 * sheet.height < line.middle < 0.92 * sheet.height]
-    if len(middle) < 4:
+    width = sheet.width
+    rows = [
+        [line for line in row if not _is_portrait(line, width)]
+        for row in sheet.rows
+        if 0.08 * sheet.height < row[0].middle < 0.92 * sheet.height
+    ]
+    rows = [row for row in rows if row]
+    labels = sum(1 for line in sheet.lines if sheet.is_label(line))
+    if len(rows) < 4 or labels > 3:
         return 0.0
-    alone = [row[0] for row in sheet.rows if len(row) == 1 and row[0] in middle]
-    left = [line for line in alone if line.left < 0.25 * sheet.width and line.right < 0.88 * sheet.width]
-    right = [line for line in alone if line.left > 0.27 * sheet.width and line.right > 0.78 * sheet.width]
-    rows = [row for row in sheet.rows if row[0] in middle]
-    return 1.0 if left and right and len(alone) > 0.75 * len(rows) else 0.0
+    alone = [row[0] for row in rows if len(row) == 1 and not find_money(row[0].text, loose=True)]
+    left = [line for line in alone if line.left < 0.25 * width and line.right < 0.92 * width]
+    right = [line for line in alone if line.left > 0.27 * width and line.right > 0.78 * width]
+    single = sum(1 for row in rows if len(row) == 1)
+    return 1.0 if left and right and single > 0.75 * len(rows) else 0.0
+
+
+def _is_portrait(line: Line, width: int) -> bool:
+    """A letter or two in a round picture beside a bubble."""
+    return len(line.text) <= 2 and (line.right < 0.16 * width or line.left > 0.84 * width)

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from adapters.readers.ocr.claims import Claim, Taken, overlaps
+from adapters.readers.ocr.folding import simplified
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import is_furniture, label, regex, statuses
+from adapters.readers.ocr.lexicon import is_furniture, label, label_at_start, regex, statuses
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.personal import Personal, find_personal, is_address, is_person
@@ -48,7 +49,7 @@ def personal_claims(sheet: Sheet, page: Page, claims: Iterable[Claim], taken: Ta
             if found.name == "phone":
                 yield from _name_beside(line, found)
     for line in sheet.lines:
-        if (greeted := _GREETING.match(line.text)) and greeted["it"].lower() not in _NOBODY:
+        if (greeted := _GREETING.match(simplified(line.text))) and greeted["it"].lower() not in _NOBODY:
             place = line.part(*greeted.span("it"))
             yield Claim("person", place.text, place, 0.7)
     if page in ("order_detail", "logistics", "payment_result", "order_list", "refund"):
@@ -58,7 +59,7 @@ def personal_claims(sheet: Sheet, page: Page, claims: Iterable[Claim], taken: Ta
 def _name_beside(line: Line, phone: Personal) -> Iterator[Claim]:
     for start, end in ((0, phone.start), (phone.end, len(line.text))):
         part = line.part(start, end)
-        bare = part.text.strip(" ,，|:：-+（(")
+        bare = re.sub(r"[\s,，]*[+(]?(?:00)?86[)-]?\s?$", "", part.text).strip(" ,，|:：-+（(")
         if 2 <= len(bare) <= 20 and is_person(bare) and not _says_something(bare):
             at = part.text.find(bare)
             yield Claim("person", bare, part.part(at, at + len(bare)), 0.8)
@@ -82,7 +83,11 @@ def _addresses(sheet: Sheet, known: list[tuple[int, int, int, int]]) -> Iterator
             if id(line) in used:
                 continue
             start = _BRACKETED.match(line.text) or _LEADING_LABEL.match(line.text)
-            part = line.part(start.end(), len(line.text)) if start else line
+            named = label_at_start(line.key)
+            if named and named[0].name != "address":
+                continue
+            begin = start.end() if start else named[1] if named else 0
+            part = line.part(begin, len(line.text))
             if not (start or is_address(line.text)) or find_money(line.text) or len(part.text) < 6:
                 continue
             if any(overlaps(part.box, box) for box in known) or re.search(r"[。！]", part.text):

@@ -22,6 +22,7 @@ from adapters.readers.ocr.memory import LRUCache
 from adapters.readers.ocr.money import page_currencies
 from adapters.readers.ocr.pages import classify
 from adapters.readers.ocr.sight import Seeing, Sight
+from adapters.readers.ocr.tidying import tidied
 from bot.domain.errors import ReaderDown
 from bot.domain.reading import Fact, Picture, Reading, Seen
 from bot.domain.vocabulary import PageLanguage
@@ -73,7 +74,7 @@ class OcrReader:
         currencies = page_currencies(text, is_traditional(printed))
         day_first = currencies["$"] in _DAY_FIRST or bool(re.search("[£€]", text))
         locale = Locale(now, currencies, day_first)
-        sheet = Sheet(seeing.lines, width, height)
+        sheet = Sheet(tidied(seeing.lines, width, height), width, height)
         page = classify(sheet, locale)
         return Reading(
             page=page,

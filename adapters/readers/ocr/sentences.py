@@ -4,18 +4,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal
 
 from adapters.readers.ocr.claims import Claim, Locale
 from adapters.readers.ocr.folding import fold, simplified
-from adapters.readers.ocr.lexicon import load
+from adapters.readers.ocr.lexicon import load, pattern, regex
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.times import Time
-from bot.domain.vocabulary import MONEY_FACTS, TIME_FACTS
+from bot.domain.vocabulary import MONEY_FACTS, TIME_FACTS, FactName
 
 _STOP = re.compile(r"[。；;！!？?]|(?<=[a-z0-9)])\.(?=\s|$)", re.IGNORECASE)
 _SCORE = 0.72
+_NEAR = 0.62
+"""What nearness alone says weighs less than what a whole pattern says."""
+_BEFORE, _AFTER = 34, 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,36 +113,109 @@ def _passage_claims(passage: Passage, locale: Locale) -> Iterator[Claim]:
 def _sentence(passage: Passage, start: int, end: int, locale: Locale) -> Iterator[Claim]:
     text = passage.text[start:end]
     marked = _Marked.of(text, locale)
-    for name, position in marked.meant("time", "⏱"):
-        time = marked.times.get(position)
-        if time and time.day is None and name == "expected_at":
-            time = replace(time, day=locale.now.date().isoformat())
-        if time and time.iso and name in TIME_FACTS:
-            forward = name in ("next_charge_at", "expected_at")
-            if forward and time.relative:
-                time = next((t for t in locale.times(text, True) if t.start == time.start), time)
+    moneys = list(_moneys(marked))
+    names = {name for name, _, _ in moneys}
+    for name, time, score in _times(marked, names, locale):
+        coming = [t for t in locale.times(text, True) if t.start == time.start]
+        if time.relative and coming and name in ("next_charge_at", "expected_at"):
             line = passage.line(start + time.start, start + time.end)
-            yield Claim(name, time.iso or "", line, _SCORE)
-    for name, position in marked.meant("money", "¤"):
-        money = marked.moneys.get(position)
-        if money and name in MONEY_FACTS:
+            yield Claim(name, coming[0].iso or "", line, score)
+            continue
+        yield Claim(name, time.iso or "", passage.line(start + time.start, start + time.end), score)
+    for meaning, money, score in moneys:
+        if meaning in MONEY_FACTS:
             line = passage.line(start + money.start, start + money.end)
-            yield Claim(name, money.value, line, _SCORE, locale.unit(money))
+            yield Claim(meaning, money.value, line, score, locale.unit(money))
     if marked.moneys:
         yield from _names(passage, start, marked, "merchant")
-    yield from _names(passage, start, marked, "plan")
+    for named in _NAMED:
+        yield from _names(passage, start, marked, named)
 
 
-def _names(
-    passage: Passage, start: int, marked: "_Marked", name: Literal["merchant", "plan"]
-) -> Iterator[Claim]:
-    for pattern in _name_patterns(name):
-        if match := pattern.search(marked.text) or pattern.search(marked.simple):
-            first, last = marked.origin(match.start("it")), marked.origin(match.end("it"))
-            line = passage.line(start + first, start + last)
+def _moneys(marked: "_Marked") -> Iterator[tuple[str, Money, float]]:
+    """Every amount with what a pattern, or else the nearest telling word, says that it is."""
+    said = {position: name for name, position in marked.meant("money", "¤")}
+    for position, money in marked.moneys.items():
+        if position in said:
+            yield said[position], money, _SCORE
+        elif name := _role(marked.key, position):
+            yield name, money, _NEAR
+
+
+@cache
+def _roles() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((name, pattern(words)) for name, words in load("sentences.yml")["roles"].items())
+
+
+def _role(key: str, position: int) -> str | None:
+    """The telling word next to an amount: before it, back to the amount before; else right after it."""
+    before = key[max(0, position - _BEFORE) : position].rpartition("¤")[2]
+    found = [(match.end(), name) for name, words in _roles() for match in words.finditer(before)]
+    if found:
+        return max(found)[1]
+    after = re.split("[¤,，;；。]", key[position + 1 : position + 1 + _AFTER])[0]
+    found = [(-match.start(), name) for name, words in _roles() for match in words.finditer(after)]
+    return max(found)[1] if found else None
+
+
+_NO_PLAN = regex("sentences.no_plan")
+_NAMES: tuple[FactName, ...] = ("merchant", "plan")
+_NAMED: tuple[FactName, ...] = ("plan", "payment_method", "carrier", "tracking_no")
+_DEADLINE = regex("sentences.deadline")
+
+
+def _times(marked: "_Marked", names: set[str], locale: Locale) -> Iterator[tuple[str, Time, float]]:
+    """The times that patterns give a meaning to; the only time beside a charge is when it was made."""
+    said = {position: name for name, position in marked.meant("time", "⏱")}
+    if "amount" in names and not said and len(marked.times) == 1:
+        position, time = next(iter(marked.times.items()))
+        around = marked.key[max(0, position - 8) : position + 6]
+        if time.iso and not _DEADLINE.search(around):
+            yield "charged_at", time, _NEAR
+        return
+    for position, name in said.items():
+        time = marked.times[position]
+        if time.day is None and name == "expected_at":
+            time = replace(time, day=locale.now.date().isoformat())
+        if name == "charged_at" and marked.moneys and not names & {"amount", "refund_amount"}:
+            continue  # what moved was no charge
+        returned = name == "charged_at" and "refund_amount" in names and "amount" not in names
+        if time.iso and name in TIME_FACTS:
+            yield "refunded_at" if returned else name, time, _SCORE
+
+
+_GATEWAY = regex("sentences.gateway")
+
+
+def without_gateway(line: Line) -> Line:
+    """Whom the money went to, without the wallet that it went through: 财付通-青禾商城."""
+    gateway = _GATEWAY.match(line.text)
+    return line.part(gateway.end(), len(line.text)) if gateway and gateway.end() < len(line.text) else line
+
+
+_TAIL = regex("sentences.tail")
+
+
+def _names(passage: Passage, start: int, marked: "_Marked", name: FactName) -> Iterator[Claim]:
+    """The first name that a pattern finds, without the gateway before it and the small words after it."""
+    for words in _name_patterns(name):
+        for match in words.finditer(marked.simple):
+            first, last = match.span("it")
+            if gateway := _GATEWAY.match(marked.simple, first, last):
+                first = gateway.end()
+            if tail := _TAIL.search(marked.simple, first, last):
+                last = tail.start()
+            if last - first < 2 or (name in _NAMES and _NOBODY.match(marked.key, first, last)):
+                continue
+            if name == "plan" and _NO_PLAN.search(marked.key, first, last):
+                continue
+            line = passage.line(start + marked.origin(first), start + marked.origin(last - 1) + 1)
             if line.text:
                 yield Claim(name, line.text.strip(), line, 0.6)
-            return
+                return
+
+
+_NOBODY = regex("sentences.nobody")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +261,9 @@ class _Marked:
     def meant(self, kind: str, mark: str) -> Iterator[tuple[str, int]]:
         """The marks that a pattern gives a meaning to; each mark once."""
         done: set[int] = set()
-        for name, pattern in _patterns(kind):
-            for match in pattern.finditer(self.key):
-                position = match.start("it") if "it" in pattern.groupindex and match["it"] else -1
+        for name, words in _patterns(kind):
+            for match in words.finditer(self.key):
+                position = match.start("it") if "it" in words.groupindex and match["it"] else -1
                 if position < 0:
                     position = self.key.find(mark, match.start(), match.end())
                 if position >= 0 and position not in done:

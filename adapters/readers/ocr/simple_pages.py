@@ -11,12 +11,19 @@ from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex, words
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
-from adapters.readers.ocr.sentences import passages
-from adapters.readers.ocr.statuses import is_tab_row
+from adapters.readers.ocr.sentences import Passage, passages
+from adapters.readers.ocr.statuses import is_tab_row, status_in
 
 _TROUBLE = words("trouble")
 _CODE = regex("simple_pages.code")
+_BRACKETED_CODE = re.compile(r"\s?[(（\[](?P<it>[A-Z][A-Z0-9_]*-?\s?[-_A-Z]*\d{2,8})[)）\]]\s?$")
 _BARE_CODE = regex("simple_pages.bare_code")
+_TAKES_OFF = re.compile(
+    r"[¥$€£]\s?\d[\d.,]*\s?(?:off|立减|减)|\d+\s?元(?:代金券|优惠券|红包|立减)|立减\s?\d+"
+)
+_COUPON_WORDS = re.compile(
+    r"券|优惠|红包|卡包|卡券|我的|详情|coupon|offer|voucher|reward|wallet|promo|deal|折扣|满"
+)
 _DISCOUNT = regex("simple_pages.discount")
 
 
@@ -28,9 +35,14 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
             place = line.part(*match.span("it"))
             yield Claim("error_code", place.text, place, 0.85)
     usual = sheet.usual_height or 1.0
-    for passage in passages(sheet.lines):
+    for passage in _explanations(sheet):
         lines = [line for _, line in passage.lines]
-        text = re.sub(r"[(（\[]?(?:错误码|错误代码|error code).*$", "", passage.text, flags=re.IGNORECASE)
+        if bracketed := _BRACKETED_CODE.search(passage.text):
+            code = re.sub(r"\s", "", bracketed["it"])
+            if find_money(code) == [] and len(lines) > 1:
+                yield Claim("error_code", code, passage.line(*bracketed.span("it")), 0.85)
+        text = _BRACKETED_CODE.sub("", passage.text)
+        text = re.sub(r"[(（\[]?(?:错误码|错误代码|error code).*$", "", text, flags=re.IGNORECASE)
         text = re.sub(r"^[45]\d\d\s+", "", text).strip()
         if not 4 <= len(text) <= 160 or not _TROUBLE.search(fold(text)):
             continue
@@ -39,11 +51,30 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
         yield Claim("error_message", text, joined(lines), 0.35 + 0.3 * telling + 0.2 * size)
 
 
+def _explanations(sheet: Sheet) -> Iterator[Passage]:
+    """Paragraphs; a headline is not run together with the text under it."""
+    for passage in passages(sheet.lines):
+        lines = [line for _, line in passage.lines]
+        if len(lines) > 1 and lines[0].height > 1.2 * lines[1].height:
+            yield from (*passages(lines[:1]), *passages(lines[1:]))
+        else:
+            yield passage
+
+
 def explained_failure(sheet: Sheet) -> Iterator[Claim]:
     """On a page of a failed payment: the sentence that says why, not the headline that says so."""
-    for claim in error_claims(sheet):
+    claims = list(error_claims(sheet))
+    told = [claim for claim in claims if claim.name == "error_message" and not _only_says_so(claim)]
+    for claim in claims:
+        if told and claim.name == "error_message" and claim not in told:
+            continue
         if claim.name == "error_code" or len(claim.value) >= (9 if claim.value.isascii() is False else 22):
             yield claim
+
+
+def _only_says_so(claim: Claim) -> bool:
+    found = status_in(claim.line.key, "payment_status")
+    return bool(found and found[0] == "failed" and found[1] > 0.55 and len(claim.value) <= 48)
 
 
 def product_claims(sheet: Sheet, locale: Locale) -> Iterator[Claim]:
@@ -87,11 +118,30 @@ def coupon_cards(sheet: Sheet) -> list[Sheet]:
 
 def _is_value(line: Line, sheet: Sheet) -> bool:
     large = line.height > 1.15 * sheet.usual_height
-    return large and bool(price_of(line) or (_DISCOUNT.search(line.key) and len(line.text) <= 14))
+    return large and bool(
+        price_of(line)
+        or (_TAKES_OFF.search(line.key) and len(line.text) <= 16)
+        or (_DISCOUNT.search(line.key) and len(line.text) <= 14)
+    )
+
+
+def _taken_off(line: Line) -> Money | None:
+    found = find_money(line.text)
+    return price_of(line) or (found[0] if len(found) == 1 and _TAKES_OFF.search(line.key) else None)
+
+
+def coupon_issuer(card: Sheet) -> Iterator[Claim]:
+    """The shop's name over what its coupon takes off."""
+    values = [line for line in card.lines if _is_value(line, card)]
+    for line in card.lines[:3]:
+        short = 2 <= len(line.text) <= 14 and is_name(line, Taken())
+        if values and short and line.bottom <= values[0].top and not _COUPON_WORDS.search(line.key):
+            yield Claim("merchant", line.text.strip(), line, 0.5)
+            return
 
 
 def coupon_claims(sheet: Sheet, locale: Locale) -> Iterator[Claim]:
-    prices: list[tuple[Line, Money]] = [(line, money) for line in sheet.lines if (money := price_of(line))]
+    prices: list[tuple[Line, Money]] = [(line, money) for line in sheet.lines if (money := _taken_off(line))]
     if prices:
         line, money = max(prices, key=lambda pair: pair[0].height)
         yield Claim("discount", money.value, line.part(money.start, money.end), 0.8, locale.unit(money))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from adapters.readers.ocr.claims import Claim
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import regex, squeeze, statuses, words
+from adapters.readers.ocr.lexicon import regex, says_a_status, squeeze, statuses, words
 from adapters.readers.ocr.lines import Line
 from bot.domain.vocabulary import FactName, Page
 
@@ -20,6 +20,7 @@ STATUS_OF_PAGE: dict[Page, tuple[FactName, ...]] = {
     "coupon": ("coupon_status",),
 }
 # Things that might be, or that somebody may do: 若付款失败, 退款成功后, will be cancelled.
+_FAILED = regex("statuses.payment_failed")
 _NOT_YET = regex("statuses.not_yet")
 
 
@@ -29,6 +30,8 @@ def status_in(text_key: str, fact: FactName) -> tuple[str, float, tuple[int, int
     for pattern, value in statuses(fact):
         if match := pattern.search(text_key):
             return value, len(squeeze(match[0])) / length, match.span()
+    if fact == "payment_status" and (match := _FAILED.search(text_key)):
+        return "failed", len(squeeze(match[0])) / length, match.span()
     return None
 
 
@@ -36,6 +39,8 @@ def _best_segment(key: str, fact: FactName) -> tuple[str, float, tuple[int, int]
     """The part of a line, between separators, that a status word fills best: Shipped · Arriving Monday."""
     best: tuple[str, float, tuple[int, int]] | None = None
     for segment in re.finditer(r"[^·|,，。;；(（]+", key):
+        if _NOT_YET.search(segment[0]):
+            continue
         found = status_in(segment[0], fact)
         if found and (best is None or found[1] > best[1]):
             shift = segment.start()
@@ -64,9 +69,9 @@ def _claims(sheet: Sheet, fact: FactName) -> Iterator[Claim]:
         if is_tab_row(row) or _is_steps(row, fact):
             continue
         for line in row:
-            if len(line.text) > 60 or sheet.is_label(line):
+            if len(line.text) > 60 or (sheet.is_label(line) and not _stands_alone(sheet, row, line)):
                 continue
-            if _NOT_YET.search(line.key) or (found := _best_segment(line.key, fact)) is None:
+            if (found := _best_segment(line.key, fact)) is None:
                 continue
             value, coverage, span = found
             if coverage < 0.34:
@@ -76,6 +81,11 @@ def _claims(sheet: Sheet, fact: FactName) -> Iterator[Claim]:
             score = 0.25 + 0.3 * coverage + 0.22 * size + 0.25 * place - 0.2
             text = line if span[1] - span[0] > 0.7 * len(line.text) else line.part(*span)
             yield Claim(fact, value, text, score)
+
+
+def _stands_alone(sheet: Sheet, row: Sequence[Line], line: Line) -> bool:
+    """A status word that could be a label (已退款, Paid), in large letters or without a value beside it."""
+    return says_a_status(line.key) and (line.height > 1.3 * sheet.usual_height or line is row[-1])
 
 
 def _is_steps(row: Sequence[Line], fact: FactName) -> bool:

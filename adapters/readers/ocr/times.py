@@ -75,12 +75,13 @@ _WEEKDAYS = {
 _WEEKDAY = "|".join(sorted(_WEEKDAYS, key=len, reverse=True))
 _HALF = r"上午|下午|晚上|凌晨|中午|早上|傍晚|清晨|夜间|晚|早"
 _CLOCK = (
-    rf"(?:(?P<half>{_HALF})\s?)?(?P<hour>[01]?\d|2[0-4])\s?[:点时]\s?(?P<minute>[0-5]\d)分?"
+    rf"(?:(?P<half>{_HALF})\s?)?(?P<hour>[01]?\d|2[0-4])\s?[:点时]\s?(?P<minute>[0-5]\d|\d(?=分))分?"
     r"(?:\s?[:.]?\s?(?P<second>(?<=[:. ])[0-5]\d)秒?|(?P<second_zh>[0-5]\d)秒)?"
     r"(?:\s?(?P<meridiem>[ap])\.?\s?m\b\.?)?(?!\d)"
 )
 _CLOCK_SHORT = r"(?P<hour>1[0-2]|0?[1-9])\s?(?P<meridiem>[ap])\.?m\b\.?"
 _SHORT_ZH = rf"(?P<half>{_HALF})\s?(?P<hour>[01]?\d|2[0-4])\s?[点时](?!\d)"
+_SPAN = r"\s?(?:个|天|日内|小时|周|次|件|元|工作|business|working|days?|hours?|weeks?|months?|hrs?)"
 _YEAR = r"(?P<year>20\d\d|19\d\d)"
 _M, _D = r"(?P<month>1[0-2]|0?[1-9])", r"(?P<day>3[01]|[12]\d|0?[1-9])"
 _MM, _DD = r"(?P<month>1[0-2]|0[1-9])", r"(?P<day>3[01]|[12]\d|0[1-9])"
@@ -96,8 +97,9 @@ _DATES = tuple(
         rf"(?:\s?,?-?\s?{_YEAR}(?!\d))?",
         rf"(?<![\d./-])(?P<a>[0-3]?\d)(?P<mark>[/.-])(?P<b>[0-3]?\d)(?P=mark){_YEAR}(?!\d)",
         rf"(?<![\d./-])(?P<short>2\d)(?P<mark>[-/.年]){_MM}[-/.月]{_DD}(?!\d)日?",
+        rf"(?<![\d./-])(?P<a>[0-3]?\d)(?P<mark>[/-])(?P<b>[0-3]?\d)(?P=mark)(?P<short>2\d)(?![\d./-])",
         rf"(?<!\d){_M}\s?月\s?{_D}\s?[日号]",
-        rf"(?<![\d./:-]){_M}(?P<mark>[-/]){_D}(?:(?=\d\d:)|(?![\d./%-]))",
+        rf"(?<![\d./:-])(?P<a>0?[1-9]|[12]\d|3[01])(?P<mark>[-/])(?P<b>0?[1-9]|[12]\d|3[01])(?:(?=\d\d:)|(?![\d./%-]|{_SPAN}))",
     )
 )
 _RELATIVE = re.compile(
@@ -213,7 +215,8 @@ def _day(parts: dict[str, str | None], day_first: bool) -> str | None:
         year = str(int(parts["roc"] or 0) + 1911)
     if parts.get("a"):
         a, b = int(parts["a"] or 0), int(parts["b"] or 0)
-        month, day = (b, a) if a > 12 or (day_first and b <= 12) or parts.get("mark") == "." else (a, b)
+        dotted = parts.get("mark") == "." or (day_first and parts.get("mark") == "/")
+        month, day = (b, a) if a > 12 or (dotted and b <= 12) else (a, b)
     else:
         name = parts.get("name")
         month = _MONTHS[name] if name else int(parts["month"] or 0)

@@ -8,7 +8,7 @@ from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex, words
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.money import Money, find_money, stated_unit
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, is_tab_row, status_in
 from bot.domain.vocabulary import FactName, Page
 
@@ -20,6 +20,7 @@ _HEADLINES: dict[Page, FactName] = {
     "receipt": "amount",
 }
 _SHOP = regex("unlabelled.shop")
+_HEADING = regex("pages.title.charge_notice")
 _CARRIER = regex("unlabelled.carrier")
 _NUMBER_SHAPE = regex("unlabelled.number_shape")
 
@@ -30,16 +31,21 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         line, money = headline
         place = line.part(money.start, money.end)
         prominent = line.height > 1.3 * sheet.usual_height
-        yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, locale.unit(money))
+        unit = locale.unit(money) or _unit_above(sheet, line)
+        yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, unit)
         if page in ("charge_notice", "payment_result"):
             yield from _around(sheet, line, page, locale, taken)
     if page in ("charge_notice", "receipt", "payment_result"):
         yield from _brand(sheet, taken)
+    if page in ("charge_notice", "payment_result"):
+        yield from _paid_to(sheet)
     if page in ("order_detail", "order_list"):
         yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
         yield from _carrier(sheet, taken)
-    if page in ("charge_notice", "payment_result"):
+    if page == "logistics":
+        yield from _carrier_by_its_page(sheet, taken)
+    if page in ("charge_notice", "payment_result", "receipt"):
         yield from _moment(sheet, locale, taken)
     if page == "receipt":
         yield from _issuer(sheet, taken)
@@ -54,7 +60,7 @@ def _moment(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
         for line in sheet.lines
         if line not in taken and (times := locale.times(line.text)) and times[0].day and times[0].clock
     ]
-    if len(found) == 1 and found[0][1].end - found[0][1].start > 0.7 * len(found[0][0].text):
+    if len(found) == 1 and found[0][1].end - found[0][1].start > 0.6 * len(found[0][0].text):
         line, time = found[0]
         yield Claim("charged_at", time.iso or "", line.part(time.start, time.end), 0.5)
 
@@ -75,6 +81,12 @@ def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
     return best
 
 
+def _unit_above(sheet: Sheet, headline: Line) -> str | None:
+    """The currency that the line over an amount states: 合计(元)."""
+    above = [line for line in sheet.lines if 0 <= headline.top - line.bottom < headline.height]
+    return next((unit for line in above if (unit := stated_unit(line.text))), None)
+
+
 def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
     """Whom the money went to stands over the headline, or under it; centred like it, or at its left."""
     centre = (headline.left + headline.right) / 2
@@ -88,8 +100,12 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
             continue
         if (
             len(line.text) > 30
-            or re.search(r"[，。,!！?？]|正在|请|赚取|積分|积分|获得|\d{3,}", line.text)
+            or re.search(
+                r"[，。,!！?？]|[^.][a-z]{3}\.$(?<!ltd\.)(?<!inc\.)(?<!llc\.)|正在|请|赚取|積分|积分|获得|\d{3,}",
+                line.text,
+            )
             or find_money(line.text)
+            or _HEADING.search(line.key)
             or line.height < 0.7 * sheet.usual_height
         ):
             continue
@@ -103,6 +119,10 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
 _NO_PLAN = regex("unlabelled.no_plan")
 _FROM = regex("unlabelled.from")
+_PAID_TO = regex("unlabelled.paid_to")
+_THANKS = re.compile(r"[\s,，!！]*(?:感谢|感謝|谢谢|謝謝|thank)", re.IGNORECASE)
+_FIRM = regex("unlabelled.firm")
+_TITLE = regex("pages.title.receipt")
 
 
 def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
@@ -112,9 +132,13 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             place = line.part(*match.span("it"))
             yield Claim("merchant", place.text.strip(), place, 0.75)
     names = [line for line in sheet.lines if is_name(line, taken) and line.top < 0.2 * sheet.height]
-    names = [line for line in names if not _FROM.search(line.text)]
+    names = [line for line in names if not _FROM.search(line.text) and not _TITLE.search(line.key)]
+    firms = [line for line in names if _FIRM.search(line.key)]
     if names:
-        yield Claim("merchant", names[0].text.strip(), names[0], 0.58)
+        best = (firms or names)[0]
+        if thanks := _THANKS.search(best.text, 2):
+            best = best.part(0, thanks.start())
+        yield Claim("merchant", best.text.strip(), best, 0.62 if firms else 0.58)
 
 
 def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
@@ -126,6 +150,14 @@ def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         if sum(line.key in other.key for other in sheet.lines) >= 2:
             yield Claim("merchant", line.text.strip(), line, 0.56)
             return
+
+
+def _paid_to(sheet: Sheet) -> Iterator[Claim]:
+    """You paid Somebody; 付款给某某."""
+    for line in sheet.lines:
+        if len(line.text) <= 48 and not find_money(line.text) and (match := _PAID_TO.search(line.text)):
+            place = line.part(*match.span("it"))
+            yield Claim("merchant", place.text.strip(), place, 0.8)
 
 
 def _is_status(line: Line, page: Page) -> bool:
@@ -171,14 +203,44 @@ def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             yield from _tracking(line.part(*match.span()), 0.7)
 
 
+_TITLE_WORDS = re.compile(
+    r"track|ship|parcel|package|deliver|order|detail|status|my |history|travel|search|home|sign|log ?in|help|menu",
+    re.I,
+)
+
+
+def _carrier_by_its_page(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """A carrier's own page bears its name at the head."""
+    for line in sheet.lines:
+        if line.middle > 0.16 * sheet.height:
+            return
+        brand = re.fullmatch(r"[A-Z][A-Za-z]{3,}(?:\s[A-Z][A-Za-z]+)?", line.text.strip())
+        if (
+            brand
+            and not _TITLE_WORDS.search(line.key)
+            and is_name(line, taken)
+            and not _is_status(line, "logistics")
+        ):
+            yield Claim("carrier", line.text.strip(), line, 0.45)
+            return
+
+
 def _tracking(place: Line, score: float) -> Iterator[Claim]:
     value = re.sub(r"\s", "", place.text)
     if sum(c.isdigit() for c in value) >= 8:
         yield Claim("tracking_no", value, place, score)
 
 
+def _says_when_or_how_much(line: Line) -> bool:
+    return bool(find_money(line.text) or re.search(r"\d\s?[./年月-]\s?\d", line.text))
+
+
 def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
-    names = [line for line in sheet.lines if is_name(line, taken) and len(line.text) > 1]
+    names = [
+        line
+        for line in sheet.lines
+        if is_name(line, taken) and len(line.text) > 1 and not _says_when_or_how_much(line)
+    ]
     if len(sheet.lines) <= 8 and not sheet.labels and len(names) >= 2 and names[0].left < 0.5 * sheet.width:
         yield Claim("merchant", names[0].text.strip(), names[0], 0.6)
         yield Claim("plan", names[1].text.strip(), names[1], 0.6)
@@ -192,7 +254,7 @@ def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             or line.top < 0.08 * sheet.height
         ):
             continue
-        if _NO_PLAN.search(line.key):
+        if _NO_PLAN.search(line.key) or _says_when_or_how_much(line):
             continue
         size = min(1.5, line.height / max(1.0, sheet.usual_height))
         yield Claim(
