@@ -42,6 +42,7 @@ $(VENV)/.base: $(BIN)/python deploy/locks/base.txt pyproject.toml
 	$(call INSTALL,deploy/locks/base.txt)
 	$(PIP) install --no-deps --editable .
 	$(BIN)/python -m compileall -q bot adapters intents
+	$(BIN)/python -m adapters.classifier $(VENV)/share/shotdesk/classifier
 	touch $@
 
 # torch, for the model's tests, is kept out of the base: where a CPU build is at hand, pip takes that

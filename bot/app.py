@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ if TYPE_CHECKING:
     from adapters.orders.demo.screenshots import Screenshot
     from adapters.orders.file import OrderFile
     from adapters.orders.sql import SqlOrders
+
+
+INSTALLED = Path(sys.prefix) / "share" / "shotdesk"
+"""What ``make install`` has made ahead for every home."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +249,7 @@ def load_classifier(settings: Settings) -> Classifier:
     """Trained from the example files when these have changed, else from the cache."""
     from adapters.classifier import load
 
-    return load(files("intents"), settings.home / "classifier")
+    return load(files("intents"), settings.home / "classifier", INSTALLED / "classifier")
 
 
 @asynccontextmanager

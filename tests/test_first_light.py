@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -78,12 +77,11 @@ class Customer:
 @pytest.fixture(scope="module")
 async def app(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> AsyncIterator[App]:
     home = tmp_path_factory.mktemp("home")
-    shutil.copytree(trained, home / "classifier")
+    (home / "classifier").symlink_to(trained)
     file = home / "shop.json"
     file.write_text(json.dumps(SHOP), "utf-8")
     settings = Settings(home=home, now=datetime(2026, 3, 2, 12))
     async with open_app(settings, migrated=True) as app:
-        shutil.copytree(home / "classifier", trained, dirs_exist_ok=True)
         yield app
 
 

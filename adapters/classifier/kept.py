@@ -17,6 +17,7 @@ def written_whole(file: Path) -> Iterator[BinaryIO]:
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(dir=file.parent, prefix=file.stem, suffix=".part")
     try:
+        os.fchmod(handle, 0o644)  # nothing in it is secret, and an installation has many users
         with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()

@@ -40,15 +40,17 @@ class TextClassifier:
         return IntentMatch(ranked[0].intent, ranked[0].confidence, tuple(ranked[1:]))
 
 
-def load(examples: Traversable, cache: Path) -> TextClassifier:
+def load(examples: Traversable, cache: Path, installed: Path | None = None) -> TextClassifier:
     """The classifier of these examples: read from the cache folder, or trained and kept there.
 
+    ``installed``: a folder in which an installation may have trained it before; it is only read.
     Raises ValueError where ``examples`` holds fewer than two intents.
     """
     example_set = read_examples(examples)
-    file = cache / f"{_TRAINER}-{encoder_version()}-{example_set.digest[:32]}.npz"
-    encoder = Encoder(cache)
-    return TextClassifier(_kept(file) or _trained(example_set, encoder, file), encoder)
+    name = f"{_TRAINER}-{encoder_version()}-{example_set.digest[:32]}.npz"
+    folder = installed if installed and (installed / name).is_file() else cache
+    encoder = Encoder(folder)
+    return TextClassifier(_kept(folder / name) or _trained(example_set, encoder, cache / name), encoder)
 
 
 def _kept(file: Path) -> Model | None:
