@@ -101,6 +101,7 @@ def test_wrong_usage_is_2(shotdesk: Shotdesk) -> None:
     assert shotdesk("read").status == 2
     assert shotdesk("nonsense").status == 2
     assert shotdesk("serve", "--role", "king").status == 2
+    assert shotdesk("ask", "在吗", "--channel", "pigeon").status == 2
 
 
 class TestClassify:

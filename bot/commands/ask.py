@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
+import click
+
 from bot.app import App, open_app
 from bot.cli import Out
 from bot.commands.read import load
-from bot.domain.errors import BadRequest, BadText, ShotdeskError, Unavailable
+from bot.domain.errors import BadText, ShotdeskError, Unavailable
 from bot.domain.message import MAX_PICTURES, Accepted, Address, Attachment, Message
 from bot.domain.session import Turn
 from bot.domain.vocabulary import CustomerId, SessionId
@@ -40,9 +42,9 @@ async def _ask(
     out: Out,
 ) -> None:
     if channel not in app.channels:
-        raise BadRequest(f"there is no channel {channel!r}; known are {', '.join(app.channels)}")
+        raise click.UsageError(f"there is no channel {channel!r}; known are {', '.join(app.channels)}")
     if len(images) > MAX_PICTURES:
-        raise BadRequest(f"a message holds at most {MAX_PICTURES} pictures")
+        raise click.UsageError(f"a message holds at most {MAX_PICTURES} pictures")
     if not text.strip() and not images:
         raise BadText("there is nothing to answer: give a text, a picture, or both")
     attachments = await _keep(app, images, out)
