@@ -1,19 +1,17 @@
 """From lines to facts: labels, then sentences, then what stands without a label; the best of each wins."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken, distinct, overlaps
 from adapters.readers.ocr.detector import Image
+from adapters.readers.ocr.entries import entry_claims
 from adapters.readers.ocr.item_table import find_item_table, item_table_claims
-from adapters.readers.ocr.items import is_name, item_claims, title_claims
+from adapters.readers.ocr.items import item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import regex
-from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import (
-    Entry,
     charge_entries,
     message_cards,
     order_cards,
@@ -33,7 +31,7 @@ from adapters.readers.ocr.simple_pages import (
     explained_failure,
     product_claims,
 )
-from adapters.readers.ocr.statuses import status_claims, status_in
+from adapters.readers.ocr.statuses import status_claims
 from adapters.readers.ocr.tables import find_table, table_claims
 from adapters.readers.ocr.timeline import timeline_claims
 from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims
@@ -170,7 +168,7 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
             return [
                 replace(claim, group=number)
                 for number, entry in enumerate(entries)
-                for claim in _entry_claims(entry, entries, locale)
+                for claim in entry_claims(entry, entries, locale)
             ]
     grouped = [
         replace(claim, group=number)
@@ -240,7 +238,22 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
         claims += list(title_claims(sheet, taken))
     claims += personal_claims(sheet, page, claims, taken)
-    return _choose(claims, page)
+    return _choose(_without_guesses(claims, page), page)
+
+
+def _without_guesses(claims: list[Claim], page: Page) -> list[Claim]:
+    """What only stands somewhere on the page gives way to what the page says otherwise."""
+    names = {claim.name for claim in claims if claim.score >= 0.6}
+    kept = claims
+    if (names & {"next_charge_at", "refunded_at", "refund_amount"} and "charged_at" not in names) and not (
+        "amount" in names and "next_charge_at" not in names
+    ):
+        kept = [claim for claim in kept if claim.name != "charged_at"]
+    if "merchant" in names:
+        kept = [claim for claim in kept if claim.name != "merchant" or claim.score >= 0.6]
+    if page == "logistics":  # 尾号 is that of a phone or of the waybill
+        kept = [claim for claim in kept if claim.name != "card_number" or len(claim.value) > 4]
+    return kept
 
 
 _SIMPLE: dict[Page, Callable[[Sheet, Locale], Iterable[Claim]]] = {
@@ -299,64 +312,3 @@ def _without_shadows(claims: list[Claim]) -> list[Claim]:
         if not rivals or claim.name in PERSONAL_FACTS or claim.name.endswith("status"):
             kept.append(claim)
     return kept
-
-
-def _entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Iterator[Claim]:
-    text = " ".join(line.key for line in entry.lines)
-    signed = sum(1 for e in entries if e.money.sign == "-") * 2 >= len(entries)
-    refund = ("退款" in text and entry.money.sign != "-") or "refund" in text
-    incoming = entry.money.sign == "+" if signed else entry.money.sign == "-"
-    price = entry.price.part(entry.money.start, entry.money.end)
-    if incoming and signed and not refund:
-        return  # money that came in is no charge and nothing given back
-    if incoming or refund:
-        if refund or not signed:
-            yield Claim("refund_amount", entry.money.value, price, 0.85, locale.unit(entry.money))
-    else:
-        yield Claim("amount", entry.money.value, price, 0.85, locale.unit(entry.money))
-    yield from _entry_time(entry, locale, incoming)
-    yield from _entry_name(entry, locale)
-    for claim in sentence_claims([line for line in entry.lines if line is not entry.price], locale):
-        if claim.name in ("refund_amount", "discount") and claim.value:
-            yield claim
-
-
-def _entry_time(entry: Entry, locale: Locale, incoming: bool) -> Iterator[Claim]:
-    for line in entry.lines:
-        for time in locale.times(line.text):
-            dated = time.on(entry.day).in_year(entry.year)
-            if dated.iso:
-                name: FactName = "refunded_at" if incoming else "charged_at"
-                yield Claim(name, dated.iso, line.part(time.start, time.end), 0.85)
-                return
-    if entry.day and entry.day.iso:
-        yield Claim("charged_at", entry.day.iso, entry.price, 0.5)
-
-
-def _entry_name(entry: Entry, locale: Locale) -> Iterator[Claim]:
-    none = Taken()
-    names = [
-        line
-        for line in entry.lines
-        if is_name(line, none) and not locale.times(line.text) and not status_in(line.key, "payment_status")
-    ]
-    names = [line for line in names if line.right <= entry.price.left or entry.price.right <= line.left]
-    if names:
-        beside = [line for line in names if abs(line.middle - entry.price.middle) < 0.8 * entry.price.height]
-        best = min(beside or names, key=lambda line: (line.left // 40, line.top))
-        yield from _named_in(best)
-
-
-_KIND = regex("facts.kind")
-_TRANSFER = regex("facts.transfer")
-
-
-def _named_in(line: Line) -> Iterator[Claim]:
-    """The name in a row's title, without the kind of booking before it (退款-, REFUND -)."""
-    if transfer := _TRANSFER.match(line.text):
-        part = line.part(transfer.end(), len(line.text))
-        yield Claim("person", part.text, part, 0.7)
-        return
-    kind = _KIND.match(line.text)
-    part = line.part(kind.end(), len(line.text)) if kind else line
-    yield Claim("merchant", part.text.strip(), part, 0.75)

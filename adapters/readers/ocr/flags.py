@@ -49,7 +49,14 @@ def is_blurred(image: Image, lines: Sequence[Line], found: int) -> bool:
         steps.append(float(np.percentile(across, 97)) * scale / (high - low))
     if len(steps) >= 3:
         return float(np.median(steps)) < _SHARP_EDGE
-    return found >= 2 and not _has_an_edge(image)
+    return (found >= 2 or _is_uneven(image)) and not _has_an_edge(image)
+
+
+def _is_uneven(image: Image) -> bool:
+    """Whether a page without an edge holds more than one colour or a smooth ramp: text washed out to patches."""
+    grey = cv2.cvtColor(cv2.resize(image, (64, 96), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    across = np.abs(np.diff(grey.astype(np.float32), n=2, axis=1))
+    return bool(np.percentile(across, 98) > 4)
 
 
 def _has_an_edge(image: Image) -> bool:

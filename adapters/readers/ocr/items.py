@@ -21,9 +21,14 @@ from adapters.readers.ocr.statuses import status_in
 from bot.domain.vocabulary import Page
 
 _SPEC = regex("items.spec")
+_GREETING = re.compile(
+    r"^(?:hi|hello|dear|hey)\b.{0,24}[,，!]?$|^(?:尊敬的|亲爱的)|(?:您好|你好)[,，:：!！]?$"
+)
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
-_PER = re.compile(r"^(?:[/每]|per |a )?\s?(?:月|年|季度?|周|months?|mo|mth|years?|yr|weeks?|wk|quarter|annum)$|^每[月年周季]$|^(?:month|year|week)ly$")
+_PER = re.compile(
+    r"^(?:[/每]|per |a )?\s?(?:月|年|季度?|周|months?|mo|mth|years?|yr|weeks?|wk|quarter|annum)$|^每[月年周季]$|^(?:month|year|week)ly$"
+)
 _COUNT = re.compile(r"\s*(?:[x×✕*]\s?\d{1,3}|\(?(?:qty|数量)[:\s]*\d+\)?)\s*$", re.IGNORECASE)
 _LETTER = re.compile(r"[\u4e00-\u9fff]|[a-z].*[a-z]")
 _LABELLED = re.compile(r"^[\u4e00-\u9fff]{2,6}[:：]|^[a-z]{2,10}(?: [a-z#.]{1,10})?:\s?\S")
@@ -228,9 +233,9 @@ def is_name(line: Line, taken: Taken) -> bool:
         return False
     if price_of(line) or _LABELLED.match(key):
         return False
-    if key.endswith(("fee", "费", "金额", "总额", "退回", "返还")) or label(key) is not None:
+    if re.search(r"(?<!续)费$|fee$|金额$|总额$|退回$|返还$", key) or label(key) is not None:
         return False
-    if "@" in key or re.search(r"已选|请选择|https?:|www\.", key):
+    if "@" in key or _GREETING.search(key) or re.search(r"已选|请选择|https?:|www\.", key):
         return False
     ending = label_at_end(key)
     if label_at_start(key) or (ending and ending[1] <= 0.4 * len(key)):

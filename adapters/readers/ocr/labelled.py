@@ -51,9 +51,7 @@ def _first_fitting(pairs: list[Pair], page: Page, locale: Locale, taken: Taken) 
             taken.add(pair.value)
             continue
         unread = pair.meaning.name in _NUMBERS and not re.search(r"\d", pair.value.text)
-        if claims or (
-            pair.meaning.name.startswith("_") and pair.how in ("inline", "right") and not unread
-        ):
+        if claims or (pair.meaning.name.startswith("_") and pair.how in ("inline", "right") and not unread):
             taken.add(pair.label, *(claim.line for claim in claims))
             if pair.meaning.name.startswith("_") and pair.how in ("inline", "right"):
                 taken.add(pair.value)

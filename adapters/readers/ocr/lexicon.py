@@ -146,8 +146,9 @@ def pattern(words: Iterable[str]) -> re.Pattern[str]:
 
 @cache
 def regex(name: str) -> re.Pattern[str]:
-    """A pattern of patterns.yml."""
-    return re.compile("|".join(load("patterns.yml")[name]))
+    """A pattern of patterns.yml. An alternative that begins with (?i) is blind to case, the others are not."""
+    alternatives = (re.sub(r"^\(\?i\)(.*)$", r"(?i:\1)", part) for part in load("patterns.yml")[name])
+    return re.compile("|".join(alternatives))
 
 
 @cache

@@ -10,7 +10,7 @@ from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import regex, squeeze, words
+from adapters.readers.ocr.lexicon import label_at_end, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
@@ -72,7 +72,8 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
         for price in row:
             if (money := price_of(price)) is None:
                 continue
-            if _beside(sheet, price) and not any(sheet.is_label(line) for line in row):
+            named = any(sheet.is_label(line) or _ends_in_label(line) for line in row if line is not price)
+            if _beside(sheet, price) and not named:
                 found.append((index, price, money))
     room = 0.03 * sheet.width
     columns = [
@@ -83,6 +84,12 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
     ]
     column = max(columns, key=len, default=[])
     return list({anchor[0]: anchor for anchor in column}.values())
+
+
+def _ends_in_label(line: Line) -> bool:
+    """共1件 实付: what comes next is the amount of a label."""
+    found = label_at_end(line.key)
+    return found is not None and found[0].name in ("amount", "_subtotal", "_fee", "discount")
 
 
 def _beside(sheet: Sheet, price: Line) -> bool:

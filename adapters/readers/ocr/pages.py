@@ -5,9 +5,9 @@ import re
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import label_at_start, page_words, regex, squeeze
+from adapters.readers.ocr.lexicon import label_at_start, page_words, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.lists import charge_entries
+from adapters.readers.ocr.lists import charge_entries, order_cards
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row, status_in
@@ -68,21 +68,24 @@ def _titled(page: Page, sheet: Sheet, titles: set[int]) -> float:
 
 def _weigh_messages(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> None:
     """Running text that tells of a charge on an account, or of a parcel, whatever else is said."""
-    booked = told_of = parcels = 0
+    booked = told_of = returned = parcels = 0
     for passage in passages(sheet.lines):
         key = fold(passage.text)
         if len(key) < 16:
             continue
         lines = [line for _, line in passage.lines]
         told = {claim.name for claim in sentence_claims(lines, locale)}
-        booked += "amount" in told and bool(_ACCOUNT.search(key))
+        booked += bool(told & {"amount", "refund_amount"}) and bool(_ACCOUNT.search(key))
+        returned += "refund_amount" in told and "amount" not in told and not _ACCOUNT.search(key)
         told_of += "amount" in told and bool(_CHARGED.search(key))
         parcels += "amount" not in told and bool(_PARCEL.search(key))
     if booked and len(sheet.labels) <= 4:
         scores["charge_notice"] += _MESSAGE + min(2, booked - 1)
         scores["chat"] *= 0.4
     elif told_of:
-        scores["charge_notice"] += 0.75 * _MESSAGE
+        scores["charge_notice"] += 0.86 * _MESSAGE
+    if returned and len(sheet.labels) <= 4:
+        scores["refund"] += 0.86 * _MESSAGE
     if parcels and len(sheet.labels) <= 4:
         scores["logistics"] += 3.0
 
@@ -147,20 +150,36 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["charge_notice"] += 2
     if len(charge_entries(sheet, locale)) >= 3 and not names & {"amount", "_subtotal", "_fee", "_quantity"}:
         scores["charge_notice"] += 4
+    if len(order_cards(sheet)) >= 2:
+        scores["order_list"] += 5.0
     if table := find_table(sheet, locale):
         listed = any(column.meaning == "order_no" for column in table.columns)
         scores["order_list" if listed else "charge_notice"] += 4.0
     if {"amount", "transaction_no"} <= names and names & {"charged_at", "_other_time", "_time"}:
         scores["charge_notice"] += 5
-    if money and _says_a_failed_payment(sheet) and names & {"amount", "_amount", "merchant", "payment_method"}:
+    if (
+        money
+        and _says_a_failed_payment(sheet)
+        and names & {"amount", "_amount", "merchant", "payment_method"}
+    ):
         scores["payment_result"] += 4
         scores["error"] *= 0.6
     scores["chat"] += 4 * _is_chat(sheet)
+    scores["error"] += _trouble(sheet, money)
 
 
 def _says_a_failed_payment(sheet: Sheet) -> bool:
     found = (status_in(line.key, "payment_status") for line in title_lines(sheet) if len(line.text) <= 40)
     return any(status and status[0] == "failed" and status[1] > 0.3 for status in found)
+
+
+def _trouble(sheet: Sheet, money: int) -> float:
+    """A page that says little but that something went wrong."""
+    lines = [line for line in sheet.lines if line.middle > 0.05 * sheet.height and len(line.text) > 1]
+    said = sum(1 for line in lines if words("trouble").search(line.key))
+    if not said or money or len(lines) > 16 or len(sheet.labels) > 3:
+        return 0.0
+    return min(3.5, 6.0 * said / len(lines) + 1.0)
 
 
 def _is_chat(sheet: Sheet) -> float:

@@ -158,6 +158,7 @@ def _role(key: str, position: int) -> str | None:
     return max(found)[1] if found else None
 
 
+_NO_PLAN = regex("sentences.no_plan")
 _NAMES: tuple[FactName, ...] = ("merchant", "plan")
 _NAMED: tuple[FactName, ...] = ("plan", "payment_method", "carrier", "tracking_no")
 _DEADLINE = regex("sentences.deadline")
@@ -183,12 +184,18 @@ def _times(marked: "_Marked", names: set[str], locale: Locale) -> Iterator[tuple
 
 
 _GATEWAY = regex("sentences.gateway")
+
+
+def without_gateway(line: Line) -> Line:
+    """Whom the money went to, without the wallet that it went through: 财付通-青禾商城."""
+    gateway = _GATEWAY.match(line.text)
+    return line.part(gateway.end(), len(line.text)) if gateway and gateway.end() < len(line.text) else line
+
+
 _TAIL = regex("sentences.tail")
 
 
-def _names(
-    passage: Passage, start: int, marked: "_Marked", name: FactName
-) -> Iterator[Claim]:
+def _names(passage: Passage, start: int, marked: "_Marked", name: FactName) -> Iterator[Claim]:
     """The first name that a pattern finds, without the gateway before it and the small words after it."""
     for words in _name_patterns(name):
         for match in words.finditer(marked.simple):
@@ -198,6 +205,8 @@ def _names(
             if tail := _TAIL.search(marked.simple, first, last):
                 last = tail.start()
             if last - first < 2 or (name in _NAMES and _NOBODY.match(marked.key, first, last)):
+                continue
+            if name == "plan" and _NO_PLAN.search(marked.key, first, last):
                 continue
             line = passage.line(start + marked.origin(first), start + marked.origin(last - 1) + 1)
             if line.text:

@@ -12,9 +12,10 @@ from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import load, squeeze
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.sentences import without_gateway
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from adapters.readers.ocr.times import Time
-from bot.domain.vocabulary import FactName, Page
+from bot.domain.vocabulary import Page
 
 _NOTE = re.compile(r"[(\[]([^)\]]{1,12})[)\]]$")
 _BACK = re.compile(r"退款|退货|冲正|refund|reversal|\bcr\b")
@@ -47,7 +48,7 @@ def _column(line: Line, locale: Locale) -> Column | None:
     meaning = _heads().get(squeeze(key)) or (_heads().get(squeeze(key[: note.start()])) if note else None)
     if meaning is None:
         return None
-    moneys = find_money(f"1 {note[1]}", loose=True) if note else []
+    moneys = find_money(f"1 {note[1]}" if note else f"1{key}", loose=True)
     return Column(meaning, line, locale.unit(moneys[0]) if moneys else None)
 
 
@@ -137,7 +138,8 @@ def _row_claims(
     table: Table, cells: Mapping[int, Line], page: Page, locale: Locale, back: bool, out: str
 ) -> Iterator[Claim]:
     """``out`` is the sign that the table's charges have: what has the other one came in."""
-    incoming = back
+    incoming, said_amount = back, False
+    names: list[Claim] = []
     for place, line in cells.items():
         column = table.columns[place]
         if column.meaning in ("amount", "_income") and (found := find_money(line.text, loose=True)):
@@ -150,6 +152,7 @@ def _row_claims(
             elif given_back and not back:
                 continue  # money that came in is nothing given back
             name = "refund_amount" if given_back else "amount"
+            said_amount = True
             unit = locale.unit(money) or column.unit
             yield Claim(name, money.value, line.part(money.start, money.end), 0.9, unit)
         elif column.meaning == "_status":
@@ -161,7 +164,10 @@ def _row_claims(
         elif column.meaning == "transaction_no" and sum(c.isdigit() for c in line.text) >= 4:
             yield Claim("transaction_no", re.sub(r"\s", "", line.text), line, 0.9)
         elif column.meaning in ("merchant", "plan", "product", "payment_method"):
-            yield from _name(column.meaning, line)
+            names += _name(column.meaning, line)
+    if not said_amount:
+        return
+    yield from names
     if time := _moment(table, cells, locale):
         name = "ordered_at" if page == "order_list" else "refunded_at" if incoming else "charged_at"
         yield Claim(name, time[1].iso or "", time[0], 0.9)
@@ -170,6 +176,7 @@ def _row_claims(
 def _name(meaning: str, line: Line) -> Iterator[Claim]:
     start = re.match(r"(?i)(?:退款|退货|消费|refund|purchase|payment to|pos)\s*[-—–:：]?\s*", line.text)
     part = line.part(start.end(), len(line.text)) if start and start.end() < len(line.text) else line
+    part = without_gateway(part)
     if re.search(r"[A-Za-z\u4e00-\u9fff]{2}", part.text):
         yield Claim(meaning, part.text.strip(), part, 0.85)
 

@@ -39,7 +39,9 @@ def _touching(row: Sequence[Line]) -> list[Line]:
         if last is not None and _is_one(last, line):
             text = f"{last.text} {line.text}"
             gap = (last.right + line.left) / 2
-            whole[-1] = replace(joined([last, line], " "), text=text, places=(*last.places, gap, *line.places))
+            whole[-1] = replace(
+                joined([last, line], " "), text=text, places=(*last.places, gap, *line.places)
+            )
             continue
         whole.append(line)
     return whole

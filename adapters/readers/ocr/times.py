@@ -75,7 +75,7 @@ _WEEKDAYS = {
 _WEEKDAY = "|".join(sorted(_WEEKDAYS, key=len, reverse=True))
 _HALF = r"上午|下午|晚上|凌晨|中午|早上|傍晚|清晨|夜间|晚|早"
 _CLOCK = (
-    rf"(?:(?P<half>{_HALF})\s?)?(?P<hour>[01]?\d|2[0-4])\s?[:点时]\s?(?P<minute>[0-5]\d)分?"
+    rf"(?:(?P<half>{_HALF})\s?)?(?P<hour>[01]?\d|2[0-4])\s?[:点时]\s?(?P<minute>[0-5]\d|\d(?=分))分?"
     r"(?:\s?[:.]?\s?(?P<second>(?<=[:. ])[0-5]\d)秒?|(?P<second_zh>[0-5]\d)秒)?"
     r"(?:\s?(?P<meridiem>[ap])\.?\s?m\b\.?)?(?!\d)"
 )

@@ -199,7 +199,8 @@ def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 
 
 _TITLE_WORDS = re.compile(
-    r"track|ship|parcel|package|deliver|order|detail|status|my |history|travel|search|home|sign|log ?in|help|menu", re.I
+    r"track|ship|parcel|package|deliver|order|detail|status|my |history|travel|search|home|sign|log ?in|help|menu",
+    re.I,
 )
 
 
@@ -209,7 +210,12 @@ def _carrier_by_its_page(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         if line.middle > 0.16 * sheet.height:
             return
         brand = re.fullmatch(r"[A-Z][A-Za-z]{3,}(?:\s[A-Z][A-Za-z]+)?", line.text.strip())
-        if brand and not _TITLE_WORDS.search(line.key) and is_name(line, taken) and not _is_status(line, "logistics"):
+        if (
+            brand
+            and not _TITLE_WORDS.search(line.key)
+            and is_name(line, taken)
+            and not _is_status(line, "logistics")
+        ):
             yield Claim("carrier", line.text.strip(), line, 0.45)
             return
 
