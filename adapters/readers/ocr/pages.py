@@ -22,6 +22,7 @@ _CHARGED = regex("pages.charged")
 _ACCOUNT = regex("pages.account")
 _PARCEL = regex("pages.parcel")
 _WORDS = re.compile(r"[\u4e00-\u9fff]{3}|[a-z]{4}")
+_OF_PAYING = re.compile(r"支付|付款|充值|缴费|扣款|扣费|交易|代扣|转账|刷卡|payment|charge|card|transaction|purchase")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}")
 
 
@@ -159,7 +160,7 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["charge_notice"] += 5
     if (
         money
-        and _says_a_failed_payment(sheet)
+        and _says_how_a_payment_failed_or_waits(sheet)
         and names & {"amount", "_amount", "merchant", "payment_method"}
     ):
         scores["payment_result"] += 4
@@ -168,9 +169,16 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
     scores["error"] += _trouble(sheet, money)
 
 
-def _says_a_failed_payment(sheet: Sheet) -> bool:
-    found = (status_in(line.key, "payment_status") for line in title_lines(sheet) if len(line.text) <= 40)
-    return any(status and status[0] == "failed" and status[1] > 0.3 for status in found)
+def _says_how_a_payment_failed_or_waits(sheet: Sheet) -> bool:
+    found = (
+        status_in(line.key, "payment_status")
+        for line in title_lines(sheet)
+        if len(line.text) <= 40 and _OF_PAYING.search(line.key)
+    )
+    return any(
+        status and status[1] > 0.3 and (status[0] == "failed" or (status[0] == "pending" and status[1] > 0.55))
+        for status in found
+    )
 
 
 def _trouble(sheet: Sheet, money: int) -> float:

@@ -21,6 +21,7 @@ STATUS_OF_PAGE: dict[Page, tuple[FactName, ...]] = {
 }
 # Things that might be, or that somebody may do: 若付款失败, 退款成功后, will be cancelled.
 _FAILED = regex("statuses.payment_failed")
+_PENDING = regex("statuses.payment_pending")
 _NOT_YET = regex("statuses.not_yet")
 
 
@@ -32,6 +33,8 @@ def status_in(text_key: str, fact: FactName) -> tuple[str, float, tuple[int, int
             return value, len(squeeze(match[0])) / length, match.span()
     if fact == "payment_status" and (match := _FAILED.search(text_key)):
         return "failed", len(squeeze(match[0])) / length, match.span()
+    if fact == "payment_status" and (match := _PENDING.search(text_key)):
+        return "pending", len(squeeze(match[0])) / length, match.span()
     return None
 
 

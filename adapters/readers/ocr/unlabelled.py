@@ -199,7 +199,7 @@ def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 
 
 _TITLE_WORDS = re.compile(
-    r"track|ship|parcel|package|deliver|order|detail|status|my |history|travel|search|home|sign|log ?in|help|menu",
+    r"\b(?:track|ship|parcel|package|deliver|order|detail|status|my|history|travel|search|home|sign|log ?in|help|menu)",
     re.I,
 )
 
