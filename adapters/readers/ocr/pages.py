@@ -30,7 +30,31 @@ def classify(sheet: Sheet, locale: Locale) -> Page:
     """The likeliest page; ``other`` where too little speaks for any."""
     scores = page_scores(sheet, locale)
     best = max(scores, key=lambda page: scores[page])
-    return best if scores[best] >= ENOUGH else "other"
+    return best if scores[best] >= ENOUGH else page_by_labels(sheet) or "other"
+
+
+def page_by_labels(sheet: Sheet) -> Page | None:
+    """Where no word tells the page: what its labelled values are about."""
+    names = {meaning.name for meaning in sheet.labels.values()}
+    names |= {found[0].name for line in sheet.lines if (found := label_at_start(line.key))}
+    if len(names) < 2 or len(sheet.lines) < 4:
+        return None
+    money = any(find_money(line.text) for line in sheet.lines)
+    for page, telling in _TELLING.items():
+        if names & telling and (money or page == "logistics"):
+            return page
+    if not money or not names & {"amount", "_amount"}:
+        return None
+    if names & {"_subtotal", "_fee", "discount", "item_price", "product"}:
+        return "order_detail" if names & {"order_no", "ordered_at", "address"} else "receipt"
+    return "charge_notice" if len(names) >= 3 else None
+
+
+_TELLING: dict[Page, frozenset[str]] = {
+    "logistics": frozenset({"tracking_no"}),
+    "subscription": frozenset({"next_charge_at", "auto_renewal"}),
+    "refund": frozenset({"refund_amount", "refunded_at"}),
+}
 
 
 def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
