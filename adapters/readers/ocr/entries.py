@@ -24,7 +24,7 @@ def entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Iter
     refund = bool(_REFUND.search(text)) and not (signed and entry.money.sign == "-")
     incoming = entry.money.sign == "+" if signed else entry.money.sign in ("-", "+")
     price = entry.price.part(entry.money.start, entry.money.end)
-    if incoming and signed and not refund:
+    if incoming and not refund:
         return
     name: FactName = "refund_amount" if incoming or refund else "amount"
     yield Claim(name, entry.money.value, price, 0.85, locale.unit(entry.money))

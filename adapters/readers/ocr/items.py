@@ -22,7 +22,7 @@ from bot.domain.vocabulary import Page
 
 _SPEC = regex("items.spec")
 _GREETING = re.compile(
-    r"^(?:hi|hello|dear|hey)\b.{0,24}[,，!]?$|^(?:尊敬的|亲爱的)|(?:您好|你好)[,，:：!！]?$"
+    r"^(?:hi|hello|dear|hey)\b.{0,24}[,，!]?$|^(?:尊敬的|亲爱的)|(?:您好|你好)[,，:：!！]?$|^thanks? |^thank you|^welcome\b|^you rode|^enjoy|^感谢|^谢谢|^欢迎"
 )
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
@@ -49,10 +49,10 @@ def item_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Itera
     yield from _shop_above(sheet, items, taken)
     for item in items:
         taken.add(item.title, item.price)
-        if tender := words("tenders").match(item.title.key):
-            if page == "receipt" and len(squeeze(item.title.key)) - tender.end() < 14:
-                yield Claim("payment_method", item.title.text.strip(), item.title, 0.75)
-                continue
+        if page == "receipt" and _is_tender(item.title):
+            way = joined(_beside_price(sheet, item) or [item.title], " ")
+            yield Claim("payment_method", way.text.strip(), way, 0.75)
+            continue
         if page == "receipt" and PLAN_WORDS.search(item.title.key):
             yield Claim("plan", item.title.text.strip(), item.title, 0.8)
             continue
@@ -60,6 +60,17 @@ def item_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Itera
         yield Claim("product", name, item.title.part(0, len(name)), 0.8)
         price = item.price.part(item.money.start, item.money.end)
         yield Claim("item_price", item.money.value, price, 0.8, locale.unit(item.money))
+
+
+def _is_tender(title: Line) -> bool:
+    """What one paid with, as a till prints it beside what was paid."""
+    tender = words("tenders").match(title.key)
+    return tender is not None and len(squeeze(title.key)) - tender.end() < 14
+
+
+def _beside_price(sheet: Sheet, item: Priced) -> list[Line]:
+    rows = [row for row in sheet.rows if item.price in row]
+    return [line for row in rows for line in row[:-1] if line.left >= item.title.left]
 
 
 def _shop_above(sheet: Sheet, items: list[Priced], taken: Taken) -> Iterator[Claim]:

@@ -137,7 +137,7 @@ def _money(pair: Pair, score: float, page: Page, locale: Locale) -> Iterator[Cla
         return
     line = value.part(money.start, money.end)
     headline = pair.how == "below" and value.height > 1.5 * pair.label.height
-    score *= 1.0 if headline and name != "discount" else _rank(meaning, name, page)
+    score *= 1.2 if headline and name != "discount" else _rank(meaning, name, page)
     yield Claim(name, money.value, line, score, locale.unit(money) or stated_unit(pair.label.text))
 
 

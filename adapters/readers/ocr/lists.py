@@ -10,7 +10,7 @@ from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import label_at_end, regex, squeeze, words
+from adapters.readers.ocr.lexicon import label_at_end, label_at_start, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
@@ -31,7 +31,11 @@ class Entry:
 
 def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
     """The rows of a list of charges, or nothing if this is none: amounts in a column, names beside them."""
-    headers = {i for i, row in enumerate(sheet.rows) if _header_day(row, locale) or _header_year(row)}
+    headers = {
+        index
+        for index, row in enumerate(sheet.rows)
+        if _header_year(row) or (_header_day(row, locale) and not _is_under(sheet, index))
+    }
     anchors = [anchor for anchor in _column(sheet) if anchor[0] not in headers]
     if len(anchors) < 2:
         return []
@@ -45,8 +49,9 @@ def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
     year: str | None = None
     for number, (index, price, money) in enumerate(anchors):
         for row in sheet.rows[places[number - 1] if number else 0 : index]:
-            day = _header_day(row, locale) or day
             year = _header_year(row) or year
+        for above in sorted(headers & set(range(places[number - 1] if number else 0, index))):
+            day = _header_day(sheet.rows[above], locale) or day
         last = starts[number + 1] if number + 1 < len(starts) else len(sheet.rows)
         lines = [line for row in sheet.rows[starts[number] : index + 1] for line in row]
         bottom = price.bottom
@@ -57,6 +62,24 @@ def charge_entries(sheet: Sheet, locale: Locale) -> list[Entry]:
             bottom = max(line.bottom for line in row)
         entries.append(Entry(tuple(lines), price, money, day, year))
     return entries
+
+
+def _is_under(sheet: Sheet, index: int) -> bool:
+    """A day that stands close under a name belongs to it and heads nothing."""
+    if index == 0:
+        return False
+    row, over = sheet.rows[index], sheet.rows[index - 1]
+    aligned = any(abs(line.left - row[0].left) < 0.6 * row[0].height for line in over)
+    above = row[0].top - max(line.bottom for line in over)
+    below = sheet.rows[index + 1][0].top - row[0].bottom if index + 1 < len(sheet.rows) else row[0].height
+    return aligned and above < 0.6 * below
+
+
+def are_dated(entries: Sequence[Entry], locale: Locale) -> bool:
+    """Whether rows tell when: a list of prices does not."""
+    own = sum(any(locale.times(line.text) for line in entry.lines) for entry in entries)
+    days = {entry.day.iso for entry in entries if entry.day}
+    return 2 * own >= len(entries) or len(days) > 1 or any(entry.year for entry in entries)
 
 
 def _start(sheet: Sheet, previous: int, anchor: int, headers: set[int]) -> int:
@@ -180,13 +203,22 @@ def is_timestamp(text: str, locale: Locale) -> bool:
     return len(re.sub(r"[\W_]", "", rest)) <= 2
 
 
+def _label_of(sheet: Sheet, line: Line) -> tuple[str, str] | None:
+    """What a line's label means and says, whether its value stands beside it or in the same line."""
+    if meaning := sheet.labels.get(id(line)):
+        return meaning.name, squeeze(line.key.strip(" :"))
+    if start := label_at_start(line.key):
+        return start[0].name, squeeze(line.key[: start[1]].strip(" :"))
+    return None
+
+
 def repeated_cards(sheet: Sheet) -> list[Sheet]:
     """Cards that show the same labels again and again, as a service account's notices do."""
     names = [
-        (index, meaning.name, squeeze(line.key.strip(" :")))
+        (index, *named)
         for index, row in enumerate(sheet.rows)
         for line in row[:1]
-        if (meaning := sheet.labels.get(id(line))) and not meaning.name.startswith("_note")
+        if (named := _label_of(sheet, line)) and not named[0].startswith("_note")
     ]
     counts = Counter(text for _, name, text in names if name in _MARKERS)
     if not counts or counts.most_common(1)[0][1] < 2:

@@ -7,7 +7,7 @@ from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import label_at_start, page_words, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.lists import charge_entries, order_cards
+from adapters.readers.ocr.lists import are_dated, charge_entries, order_cards
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row, status_in
@@ -85,7 +85,7 @@ def _titled(page: Page, sheet: Sheet, titles: set[int]) -> float:
     """Whether a title, or a short line elsewhere, is put together as such a page's titles are."""
     weight = 0.0
     for line in sheet.lines:
-        key = line.key.strip(" :>?!。.<>‹›")
+        key = re.sub(r"^[\W_]+|[\s:>?!。.›]+$", "", line.key)
         if 2 <= len(key) <= 40 and regex(f"pages.title.{page}").search(key):
             weight = max(weight, _TITLED if id(line) in titles else 0.3 * _TITLED)
     return weight
@@ -173,7 +173,12 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["charge_notice"] += 2.5  # it has been charged, and will be again
     if "transaction_no" in names:
         scores["charge_notice"] += 2
-    if len(charge_entries(sheet, locale)) >= 3 and not names & {"amount", "_subtotal", "_fee", "_quantity"}:
+    entries = charge_entries(sheet, locale)
+    if (
+        len(entries) >= 3
+        and are_dated(entries, locale)
+        and not names & {"amount", "_subtotal", "_fee", "_quantity"}
+    ):
         scores["charge_notice"] += 4
     if len(order_cards(sheet)) >= 2:
         scores["order_list"] += 5.0

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import cast
 
 from adapters.readers.ocr.claims import Claim, Locale
 from adapters.readers.ocr.folding import fold, simplified
@@ -117,19 +116,20 @@ def _sentence(passage: Passage, start: int, end: int, locale: Locale) -> Iterato
     moneys = list(_moneys(marked))
     names = {name for name, _, _ in moneys}
     for name, time, score in _times(marked, names, locale):
-        forward = name in ("next_charge_at", "expected_at")
-        if forward and time.relative:
-            time = next((t for t in locale.times(text, True) if t.start == time.start), time)
-        line = passage.line(start + time.start, start + time.end)
-        yield Claim(name, time.iso or "", line, score)
-    for name, money, score in moneys:
-        if name in MONEY_FACTS:
+        coming = [t for t in locale.times(text, True) if t.start == time.start]
+        if time.relative and coming and name in ("next_charge_at", "expected_at"):
+            line = passage.line(start + time.start, start + time.end)
+            yield Claim(name, coming[0].iso or "", line, score)
+            continue
+        yield Claim(name, time.iso or "", passage.line(start + time.start, start + time.end), score)
+    for meaning, money, score in moneys:
+        if meaning in MONEY_FACTS:
             line = passage.line(start + money.start, start + money.end)
-            yield Claim(name, money.value, line, score, locale.unit(money))
+            yield Claim(meaning, money.value, line, score, locale.unit(money))
     if marked.moneys:
         yield from _names(passage, start, marked, "merchant")
-    for name in _NAMED:
-        yield from _names(passage, start, marked, name)
+    for named in _NAMED:
+        yield from _names(passage, start, marked, named)
 
 
 def _moneys(marked: "_Marked") -> Iterator[tuple[str, Money, float]]:
@@ -164,9 +164,9 @@ _NAMED: tuple[FactName, ...] = ("plan", "payment_method", "carrier", "tracking_n
 _DEADLINE = regex("sentences.deadline")
 
 
-def _times(marked: "_Marked", names: set[str], locale: Locale) -> Iterator[tuple[FactName, Time, float]]:
+def _times(marked: "_Marked", names: set[str], locale: Locale) -> Iterator[tuple[str, Time, float]]:
     """The times that patterns give a meaning to; the only time beside a charge is when it was made."""
-    said = dict((position, name) for name, position in marked.meant("time", "⏱"))
+    said = {position: name for name, position in marked.meant("time", "⏱")}
     if "amount" in names and not said and len(marked.times) == 1:
         position, time = next(iter(marked.times.items()))
         around = marked.key[max(0, position - 8) : position + 6]
@@ -177,10 +177,11 @@ def _times(marked: "_Marked", names: set[str], locale: Locale) -> Iterator[tuple
         time = marked.times[position]
         if time.day is None and name == "expected_at":
             time = replace(time, day=locale.now.date().isoformat())
-        if name == "charged_at" and "refund_amount" in names and "amount" not in names:
-            name = "refunded_at"
+        if name == "charged_at" and marked.moneys and not names & {"amount", "refund_amount"}:
+            continue  # what moved was no charge
+        returned = name == "charged_at" and "refund_amount" in names and "amount" not in names
         if time.iso and name in TIME_FACTS:
-            yield cast(FactName, name), time, _SCORE
+            yield "refunded_at" if returned else name, time, _SCORE
 
 
 _GATEWAY = regex("sentences.gateway")
@@ -260,9 +261,9 @@ class _Marked:
     def meant(self, kind: str, mark: str) -> Iterator[tuple[str, int]]:
         """The marks that a pattern gives a meaning to; each mark once."""
         done: set[int] = set()
-        for name, pattern in _patterns(kind):
-            for match in pattern.finditer(self.key):
-                position = match.start("it") if "it" in pattern.groupindex and match["it"] else -1
+        for name, words in _patterns(kind):
+            for match in words.finditer(self.key):
+                position = match.start("it") if "it" in words.groupindex and match["it"] else -1
                 if position < 0:
                     position = self.key.find(mark, match.start(), match.end())
                 if position >= 0 and position not in done:

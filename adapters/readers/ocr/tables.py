@@ -9,7 +9,7 @@ from functools import cache
 from adapters.readers.ocr.claims import Claim, Locale
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import load, squeeze
+from adapters.readers.ocr.lexicon import load, regex, squeeze
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import without_gateway
@@ -18,6 +18,7 @@ from adapters.readers.ocr.times import Time
 from bot.domain.vocabulary import Page
 
 _NOTE = re.compile(r"[(\[]([^)\]]{1,12})[)\]]$")
+_SETTLED = regex("tables.settled")
 _BACK = re.compile(r"退款|退货|冲正|refund|reversal|\bcr\b")
 
 
@@ -124,6 +125,8 @@ def table_claims(table: Table, page: Page, locale: Locale) -> Iterator[Claim]:
     out = "-" if usual and usual[0][0] else ""
     for group, cells in enumerate(table.rows):
         text = fold(" ".join(line.text for line in cells.values()))
+        if _SETTLED.search(text):
+            continue
         for claim in _row_claims(table, cells, page, locale, bool(_BACK.search(text)), out):
             yield Claim(claim.name, claim.value, claim.line, claim.score, claim.unit, group)
 

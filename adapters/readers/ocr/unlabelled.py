@@ -22,6 +22,7 @@ _HEADLINES: dict[Page, FactName] = {
 }
 _VISIT = re.compile(r"\s+(?:进店(?:逛逛)?|进入店铺|關注|关注|逛店铺|店铺|客服|联系|visit store|follow)\s*[>›〉》]?$", re.I)
 _SHOP = regex("unlabelled.shop")
+_HEADING = regex("pages.title.charge_notice")
 _CARRIER = regex("unlabelled.carrier")
 _NUMBER_SHAPE = regex("unlabelled.number_shape")
 
@@ -101,11 +102,13 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
             continue
         if (
             len(line.text) > 30
+            or _PAID_TO.search(line.text)
             or re.search(
                 r"[，。,!！?？]|[^.][a-z]{3}\.$(?<!ltd\.)(?<!inc\.)(?<!llc\.)|正在|请|赚取|積分|积分|获得|\d{3,}",
                 line.text,
             )
             or find_money(line.text)
+            or _HEADING.search(line.key)
             or line.height < 0.7 * sheet.usual_height
         ):
             continue
@@ -120,6 +123,7 @@ _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9ff
 _NO_PLAN = regex("unlabelled.no_plan")
 _FROM = regex("unlabelled.from")
 _PAID_TO = regex("unlabelled.paid_to")
+_THANKS = re.compile(r"[\s,，!！]*(?:感谢|感謝|谢谢|謝謝|thank)", re.IGNORECASE)
 _FIRM = regex("unlabelled.firm")
 _TITLE = regex("pages.title.receipt")
 
@@ -135,6 +139,8 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     firms = [line for line in names if _FIRM.search(line.key)]
     if names:
         best = (firms or names)[0]
+        if thanks := _THANKS.search(best.text, 2):
+            best = best.part(0, thanks.start())
         yield Claim("merchant", best.text.strip(), best, 0.62 if firms else 0.58)
 
 
