@@ -280,12 +280,24 @@ def _choose(claims: list[Claim], page: Page) -> list[Claim]:
                 else (-claim.score, 0, 0.0)
             )
         )
-        if name in _SINGLE:
+        if name == "amount":
+            chosen += _paid_of(rivals, claims)
+        elif name in _SINGLE:
             chosen += rivals[:1]
         elif rivals:
             limit = 0.75 * rivals[0].score if name in ("merchant", "plan") else _LEAST
             chosen += [claim for claim in rivals if claim.score >= limit]
     return _without_shadows(_without_sums(chosen))
+
+
+def _paid_of(rivals: list[Claim], claims: Iterable[Claim]) -> list[Claim]:
+    """The strongest amount; but of two sums that a discount lies between, the one that was paid."""
+    off = sum((Decimal(c.value) for c in distinct(claims) if c.name == "discount"), Decimal(0))
+    for rival in rivals[1:]:
+        before = Decimal(rivals[0].value) - Decimal(rival.value)
+        if off and before == off and rival.score > 0.6 * rivals[0].score:
+            return [rival]
+    return rivals[:1]
 
 
 def _without_sums(claims: list[Claim]) -> list[Claim]:

@@ -22,7 +22,7 @@ from bot.domain.vocabulary import Page
 
 _SPEC = regex("items.spec")
 _GREETING = re.compile(
-    r"^(?:hi|hello|dear|hey)\b.{0,24}[,，!]?$|^(?:尊敬的|亲爱的)|(?:您好|你好)[,，:：!！]?$|^thanks? |^感谢|^谢谢"
+    r"^(?:hi|hello|dear|hey)\b.{0,24}[,，!]?$|^(?:尊敬的|亲爱的)|(?:您好|你好)[,，:：!！]?$|^thanks? |^thank you|^welcome\b|^you rode|^enjoy|^感谢|^谢谢|^欢迎"
 )
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")

@@ -17,10 +17,10 @@ from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, Page
 
 _MONEY = MONEY_FACTS | {"_amount", "_subtotal", "_fee", "_balance"}
-_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued", "_bought"}
-_NUMBERS = NUMBER_FACTS | {"_number"}
+_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued", "_bought", "_done"}
+_NUMBERS = NUMBER_FACTS | {"_number", "_confirmation"}
 _PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 0.6}
-_NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
+_NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\.(?=\d)|\s(?=[A-Za-z0-9])){4,60}")
 _COPY = re.compile(r"\s*[|丨]?\s*(?:复制|複製|copy|查看|全部|更多|>|›|》|→|详情)+\s*$", re.IGNORECASE)
 # Dots that stand for a card's hidden digits are read as anything from one dot to an ellipsis.
 _DOTS = re.compile(r"(?<=[A-Za-z)])[.·•・∙\s]*(?:…|[.·•・∙]\s?[.·•・∙])[.·•・∙…\s]*(?=\d{4}(?!\d))")
@@ -39,7 +39,7 @@ def labelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> I
             for claim in _run_together(line, page, locale, taken):
                 yield _completed(claim, sheet.rows[index + 1 : index + 2])
     for row in sheet.rows:
-        yield from _by_its_words(row, locale, taken)
+        yield from _by_its_words(row, page, locale, taken)
 
 
 def _first_fitting(pairs: list[Pair], page: Page, locale: Locale, taken: Taken) -> list[Claim]:
@@ -68,6 +68,8 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
     elif name in _TIMES:
         yield from _time(name, value, score, page, locale)
     elif name in _NUMBERS:
+        if name == "_confirmation":
+            name = "order_no" if page in ("order_detail", "order_list") else "transaction_no"
         yield from _number(name, value, score)
     elif name == "_status":
         yield from _status(value, score, page)
@@ -135,7 +137,7 @@ def _money(pair: Pair, score: float, page: Page, locale: Locale) -> Iterator[Cla
         return
     line = value.part(money.start, money.end)
     headline = pair.how == "below" and value.height > 1.5 * pair.label.height
-    score *= 1.0 if headline and name != "discount" else _rank(meaning, name, page)
+    score *= 1.2 if headline and name != "discount" else _rank(meaning, name, page)
     yield Claim(name, money.value, line, score, locale.unit(money) or stated_unit(pair.label.text))
 
 
@@ -168,6 +170,8 @@ def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> I
             if page in ("charge_notice", "payment_result")
             else ("ordered_at", score)
         )
+    if name == "_done":
+        name, score = ("refunded_at", 0.8 * score) if page == "refund" else ("_other_time", score)
     if name == "_bought":
         name = "ordered_at" if page in ("order_detail", "order_list", "refund") else "charged_at"
     if name == "_issued":
@@ -317,13 +321,16 @@ def _number_starts(line: Line, match: re.Match[str]) -> list[int]:
 
 _BETTER_OFF = regex("labelled.better_off")
 _NO_PRICE = regex("labelled.no_price")
+_BACK = re.compile(r"退|refund|return")
+_SUMMED: frozenset[Page] = frozenset({"order_detail", "order_list", "receipt", "payment_result"})
+"""Pages that add up what is paid: what is subtracted there is a discount."""
 _TENDER = regex("labelled.tender")
 """How somebody paid: on a receipt it names the row of what was paid."""
 _CARD = re.compile(r"卡\s?[(（\[]?\s?[*•.\d]{4}|信用卡|储蓄卡|借记卡|visa|master|amex")
 _ONLINE = re.compile(r"(?:在线|线上|网上)")
 
 
-def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Claim]:
+def _by_its_words(row: list[Line], page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
     """A row whose name is no known label: its words may still say what its amount is."""
     for name, value in pairwise(row):
         found = find_money(value.text)
@@ -334,6 +341,12 @@ def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Cla
             and name not in taken
             and len(name.text) <= 36
         ):
+            if page in _SUMMED and found[0].sign == "-" and not _BACK.search(name.key):
+                taken.add(value)
+                part = value.part(found[0].start, found[0].end)
+                if found[0].decimal > 0:
+                    yield Claim("discount", found[0].value, part, 0.8, locale.unit(found[0]))
+                continue
             yield from _named_by_words(name, value, found[0], locale, taken)
 
 

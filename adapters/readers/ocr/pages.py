@@ -22,6 +22,7 @@ _CHARGED = regex("pages.charged")
 _ACCOUNT = regex("pages.account")
 _PARCEL = regex("pages.parcel")
 _WORDS = re.compile(r"[\u4e00-\u9fff]{3}|[a-z]{4}")
+_OF_PAYING = re.compile(r"支付|付款|充值|缴费|扣款|扣费|交易|代扣|转账|刷卡|payment|charge|card|transaction|purchase")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}")
 
 
@@ -29,7 +30,31 @@ def classify(sheet: Sheet, locale: Locale) -> Page:
     """The likeliest page; ``other`` where too little speaks for any."""
     scores = page_scores(sheet, locale)
     best = max(scores, key=lambda page: scores[page])
-    return best if scores[best] >= ENOUGH else "other"
+    return best if scores[best] >= ENOUGH else page_by_labels(sheet) or "other"
+
+
+def page_by_labels(sheet: Sheet) -> Page | None:
+    """Where no word tells the page: what its labelled values are about."""
+    names = {meaning.name for meaning in sheet.labels.values()}
+    names |= {found[0].name for line in sheet.lines if (found := label_at_start(line.key))}
+    if len(names) < 2 or len(sheet.lines) < 4:
+        return None
+    money = any(find_money(line.text) for line in sheet.lines)
+    for page, telling in _TELLING.items():
+        if names & telling and (money or page == "logistics"):
+            return page
+    if not money or not names & {"amount", "_amount"}:
+        return None
+    if names & {"_subtotal", "_fee", "discount", "item_price", "product"}:
+        return "order_detail" if names & {"order_no", "ordered_at", "address"} else "receipt"
+    return "charge_notice" if len(names) >= 3 else None
+
+
+_TELLING: dict[Page, frozenset[str]] = {
+    "logistics": frozenset({"tracking_no"}),
+    "subscription": frozenset({"next_charge_at", "auto_renewal"}),
+    "refund": frozenset({"refund_amount", "refunded_at"}),
+}
 
 
 def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
@@ -164,7 +189,7 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["charge_notice"] += 5
     if (
         money
-        and _says_a_failed_payment(sheet)
+        and _says_how_a_payment_failed_or_waits(sheet)
         and names & {"amount", "_amount", "merchant", "payment_method"}
     ):
         scores["payment_result"] += 4
@@ -173,9 +198,16 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
     scores["error"] += _trouble(sheet, money)
 
 
-def _says_a_failed_payment(sheet: Sheet) -> bool:
-    found = (status_in(line.key, "payment_status") for line in title_lines(sheet) if len(line.text) <= 40)
-    return any(status and status[0] == "failed" and status[1] > 0.3 for status in found)
+def _says_how_a_payment_failed_or_waits(sheet: Sheet) -> bool:
+    found = (
+        status_in(line.key, "payment_status")
+        for line in title_lines(sheet)
+        if len(line.text) <= 40 and _OF_PAYING.search(line.key)
+    )
+    return any(
+        status and status[1] > 0.3 and (status[0] == "failed" or (status[0] == "pending" and status[1] > 0.55))
+        for status in found
+    )
 
 
 def _trouble(sheet: Sheet, money: int) -> float:

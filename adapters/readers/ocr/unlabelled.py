@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
+from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex, words
@@ -19,6 +20,7 @@ _HEADLINES: dict[Page, FactName] = {
     "subscription": "amount",
     "receipt": "amount",
 }
+_VISIT = re.compile(r"\s+(?:进店(?:逛逛)?|进入店铺|關注|关注|逛店铺|店铺|客服|联系|visit store|follow)\s*[>›〉》]?$", re.I)
 _SHOP = regex("unlabelled.shop")
 _HEADING = regex("pages.title.charge_notice")
 _CARRIER = regex("unlabelled.carrier")
@@ -100,6 +102,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
             continue
         if (
             len(line.text) > 30
+            or _PAID_TO.search(line.text)
             or re.search(
                 r"[，。,!！?？]|[^.][a-z]{3}\.$(?<!ltd\.)(?<!inc\.)(?<!llc\.)|正在|请|赚取|積分|积分|获得|\d{3,}",
                 line.text,
@@ -172,13 +175,13 @@ def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         if is_tab_row(row) or not named:
             continue
         line = max(named, key=lambda line: len(line.text))
-        text = line.text.rstrip(" >›〉》")
+        text = _VISIT.sub("", line.text).rstrip(" >›〉》")
         arrow = len(text) < len(line.text.rstrip()) or any(
             re.fullmatch(r"[>›〉》]", other.text) for other in row[1:]
         )
         beside_status = len(row) > 1 and _is_status(row[-1], "order_list") and index < 2
-        if _SHOP.search(line.key.rstrip(" >›〉》")) or beside_status or (arrow and len(text) >= 3):
-            score = 0.7 if _SHOP.search(line.key.rstrip(" >›〉》")) else 0.66 if beside_status else 0.45
+        if _SHOP.search(fold(text)) or beside_status or (arrow and len(text) >= 3):
+            score = 0.7 if _SHOP.search(fold(text)) else 0.66 if beside_status else 0.45
             yield Claim("merchant", text.strip(), line.part(0, len(text)), score)
 
 
@@ -204,7 +207,7 @@ def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 
 
 _TITLE_WORDS = re.compile(
-    r"track|ship|parcel|package|deliver|order|detail|status|my |history|travel|search|home|sign|log ?in|help|menu",
+    r"\b(?:track|ship|parcel|package|deliver|order|detail|status|my|history|travel|search|home|sign|log ?in|help|menu)",
     re.I,
 )
 
