@@ -22,7 +22,9 @@ _CHARGED = regex("pages.charged")
 _ACCOUNT = regex("pages.account")
 _PARCEL = regex("pages.parcel")
 _WORDS = re.compile(r"[\u4e00-\u9fff]{3}|[a-z]{4}")
-_OF_PAYING = re.compile(r"支付|付款|充值|缴费|扣款|扣费|交易|代扣|转账|刷卡|payment|charge|card|transaction|purchase")
+_OF_PAYING = re.compile(
+    r"支付|付款|充值|缴费|扣款|扣费|交易|代扣|转账|刷卡|payment|charge|card|transaction|purchase"
+)
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}")
 
 
@@ -205,7 +207,9 @@ def _says_how_a_payment_failed_or_waits(sheet: Sheet) -> bool:
         if len(line.text) <= 40 and _OF_PAYING.search(line.key)
     )
     return any(
-        status and status[1] > 0.3 and (status[0] == "failed" or (status[0] == "pending" and status[1] > 0.55))
+        status
+        and status[1] > 0.3
+        and (status[0] == "failed" or (status[0] == "pending" and status[1] > 0.55))
         for status in found
     )
 

@@ -18,12 +18,8 @@ _TROUBLE = words("trouble")
 _CODE = regex("simple_pages.code")
 _BRACKETED_CODE = re.compile(r"\s?[(（\[](?P<it>[A-Z][A-Z0-9_]*-?\s?[-_A-Z]*\d{2,8})[)）\]]\s?$")
 _BARE_CODE = regex("simple_pages.bare_code")
-_TAKES_OFF = re.compile(
-    r"[¥$€£]\s?\d[\d.,]*\s?(?:off|立减|减)|\d+\s?元(?:代金券|优惠券|红包|立减)|立减\s?\d+"
-)
-_COUPON_WORDS = re.compile(
-    r"券|优惠|红包|卡包|卡券|我的|详情|coupon|offer|voucher|reward|wallet|promo|deal|折扣|满"
-)
+_TAKES_OFF = regex("simple_pages.takes_off")
+_COUPON_WORDS = regex("simple_pages.coupon_words")
 _DISCOUNT = regex("simple_pages.discount")
 
 

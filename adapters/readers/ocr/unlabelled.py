@@ -8,7 +8,7 @@ from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex, words
-from adapters.readers.ocr.lines import Line
+from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money, stated_unit
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, is_tab_row, status_in
 from bot.domain.vocabulary import FactName, Page
@@ -20,7 +20,7 @@ _HEADLINES: dict[Page, FactName] = {
     "subscription": "amount",
     "receipt": "amount",
 }
-_VISIT = re.compile(r"\s+(?:进店(?:逛逛)?|进入店铺|關注|关注|逛店铺|店铺|客服|联系|visit store|follow)\s*[>›〉》]?$", re.I)
+_VISIT = regex("unlabelled.visit")
 _SHOP = regex("unlabelled.shop")
 _HEADING = regex("pages.title.charge_notice")
 _CARRIER = regex("unlabelled.carrier")
@@ -135,7 +135,13 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             place = line.part(*match.span("it"))
             yield Claim("merchant", place.text.strip(), place, 0.75)
     names = [line for line in sheet.lines if is_name(line, taken) and line.top < 0.2 * sheet.height]
-    names = [line for line in names if not _FROM.search(line.text) and not _TITLE.search(line.key)]
+    names = [
+        line
+        for line in names
+        if not _FROM.search(line.text)
+        and not _TITLE.search(line.key)
+        and not re.search(r"\d:\d\d", line.text)
+    ]
     firms = [line for line in names if _FIRM.search(line.key)]
     if names:
         best = (firms or names)[0]
@@ -185,8 +191,25 @@ def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             yield Claim("merchant", text.strip(), line.part(0, len(text)), score)
 
 
+def _with_wrapped(sheet: Sheet) -> Iterator[Line]:
+    """The lines; and those that go on in a few letters or figures under them, whole: 圆通速|递."""
+    for index, row in enumerate(sheet.rows):
+        below = sheet.rows[index + 1] if index + 1 < len(sheet.rows) else []
+        for line in row:
+            ends = [
+                other
+                for other in below
+                if len(other.text) <= 6
+                and abs(other.left - line.left) < 0.5 * line.height
+                and -0.4 * line.height < other.top - line.bottom < 0.4 * line.height
+                and line.text[-1:].isdigit() == other.text.isdigit()
+            ]
+            yield joined([line, ends[0]], "") if ends else line
+
+
 def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
-    for line in sheet.lines:
+    whole = list(_with_wrapped(sheet))
+    for line in whole:
         match = words("carriers").search(line.key) or _CARRIER.search(line.text)
         if not match or len(line.text) > 44 or match.start() > 20:
             continue
@@ -201,15 +224,14 @@ def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         number = re.search(r"[A-Za-z]{0,4}\d[A-Za-z0-9\s-]{7,30}", line.text[match.end() :])
         if number and re.match(r"\W*$", rest[: number.start()]):
             yield from _tracking(line.part(match.end() + number.start(), match.end() + number.end()), 0.8)
-    for line in sheet.lines:
-        if match := _NUMBER_SHAPE.search(line.text):
-            yield from _tracking(line.part(*match.span()), 0.7)
+    for line in whole:
+        text = re.sub(r"(?<=[A-Z0-9])\s(?=\d{2})", "", line.text) if line.text[:2].isalnum() else line.text
+        if match := _NUMBER_SHAPE.search(text):
+            place = line.part(*match.span()) if text == line.text else line
+            yield Claim("tracking_no", match[0], place, 0.7)
 
 
-_TITLE_WORDS = re.compile(
-    r"\b(?:track|ship|parcel|package|deliver|order|detail|status|my|history|travel|search|home|sign|log ?in|help|menu)",
-    re.I,
-)
+_TITLE_WORDS = regex("unlabelled.title_words")
 
 
 def _carrier_by_its_page(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
