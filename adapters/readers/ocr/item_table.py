@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from functools import cache
 
 from adapters.readers.ocr.claims import Claim, Locale
-from adapters.readers.ocr.items import PLAN_WORDS
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import load, squeeze
 from adapters.readers.ocr.lines import Line, joined
@@ -16,6 +15,9 @@ from bot.domain.vocabulary import Page
 
 _NOTE = re.compile(r"[(（\[].*$")
 _SCORE = 0.92
+_SUBSCRIBED = re.compile(
+    r"subscription|membership|\bplan\b|monthly|annual|yearly|renewal|per (?:seat|user)|会员|订阅|续[费订期]|包[月年季]|[月年季]卡|套餐|月费"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def item_table_claims(table: ItemTable, page: Page, locale: Locale) -> Iterator[
     stated = next((unit for unit in units.values() if unit), None)
     for row in table.rows:
         title = row["product"]
-        if page == "receipt" and PLAN_WORDS.search(title.key):
+        if page == "receipt" and _SUBSCRIBED.search(title.key):
             yield Claim("plan", title.text.strip(), title, _SCORE)
             continue
         yield Claim("product", title.text.strip(), title, _SCORE)
