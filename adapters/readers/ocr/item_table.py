@@ -8,16 +8,14 @@ from functools import cache
 
 from adapters.readers.ocr.claims import Claim, Locale
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import load, squeeze
+from adapters.readers.ocr.lexicon import load, regex, squeeze
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money, stated_unit
 from bot.domain.vocabulary import Page
 
 _NOTE = re.compile(r"[(（\[].*$")
 _SCORE = 0.92
-_SUBSCRIBED = re.compile(
-    r"subscription|membership|\bplan\b|monthly|annual|yearly|renewal|per (?:seat|user)|会员|订阅|续[费订期]|包[月年季]|[月年季]卡|套餐|月费"
-)
+_SUBSCRIBED = regex("item_table.subscribed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,8 @@ from adapters.readers.ocr.statuses import is_tab_row, status_in
 
 _TROUBLE = words("trouble")
 _CODE = regex("simple_pages.code")
-_BRACKETED_CODE = re.compile(r"\s?[(（\[](?P<it>[A-Z][A-Z0-9_]*-?\s?[-_A-Z]*\d{2,8})[)）\]]\s?$")
-_LEADING_CODE = re.compile(
-    r"^(?:错误|异常|失败)?(?:码|代码|代号)\s*[:：]?\s*[a-z0-9_-]+\s*[:：,，.、]\s*|^error(?: code)?\s*[a-z0-9_-]*\d[a-z0-9_-]*\s*[:：.,-]\s+"
-)
+_BRACKETED_CODE = regex("simple_pages.bracketed_code")
+_LEADING_CODE = regex("simple_pages.leading_code")
 _BARE_CODE = regex("simple_pages.bare_code")
 _TAKES_OFF = regex("simple_pages.takes_off")
 _COUPON_WORDS = regex("simple_pages.coupon_words")

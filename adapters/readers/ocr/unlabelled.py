@@ -125,10 +125,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
 _NO_PLAN = regex("unlabelled.no_plan")
 _FROM = regex("unlabelled.from")
-_CARD_LINE = re.compile(
-    r"^(?:debit card|credit card|visa|master\s?card|amex|american express|jcb|discover|unionpay|银联|[\u4e00-\u9fff]{2,6}(?:银行)?(?:信用卡|储蓄卡|借记卡))"
-    r"[\s•*·.…x(（\[尾号末四码ending in]{0,16}\d{4}[)）\]]?$"
-)
+_CARD_LINE = regex("unlabelled.card_line")
 _PAID_TO = regex("unlabelled.paid_to")
 _THANKS = re.compile(r"[\s,，!！]*(?:感谢|感謝|谢谢|謝謝|thank)", re.IGNORECASE)
 _FIRM = regex("unlabelled.firm")
