@@ -95,7 +95,7 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
         for price in row:
             if (money := price_of(price)) is None:
                 continue
-            named = any(sheet.is_label(line) or _ends_in_label(line) for line in row if line is not price)
+            named = any(_is_bare_label(sheet, line) or _ends_in_label(line) for line in row if line is not price)
             if _beside(sheet, price) and not named:
                 found.append((index, price, money))
     room = 0.03 * sheet.width
@@ -107,6 +107,12 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
     ]
     column = max(columns, key=len, default=[])
     return list({anchor[0]: anchor for anchor in column}.values())
+
+
+def _is_bare_label(sheet: Sheet, line: Line) -> bool:
+    """A label that waits for its value; 退款：LOOMWEAR has one."""
+    start = label_at_start(line.key)
+    return id(line) in sheet.labels or (start is not None and not line.text[start[1] :].strip())
 
 
 def _ends_in_label(line: Line) -> bool:
