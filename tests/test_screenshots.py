@@ -80,7 +80,7 @@ def test_every_picture_has_its_label() -> None:
     assert pictures == {file.with_suffix("") for file in LABELS}
 
 
-@pytest.mark.parametrize("split", ["dev", "held_out"])
+@pytest.mark.parametrize("split", ["dev", "held_out", "fresh", "unseen"])
 def test_every_kind_of_page_is_there(split: str) -> None:
     assert {load(file)["page"] for file in LABELS if file.parent.name == split} == set(words.PAGES)
 

@@ -212,8 +212,9 @@ def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
 def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
     taken = Taken()
     claims: list[Claim] = []
-    if page in _WITH_ITEMS and (table := find_item_table(sheet)):
-        claims += item_table_claims(table, locale)
+    table = find_item_table(sheet) if page in _WITH_ITEMS else None
+    if table:
+        claims += item_table_claims(table, page, locale)
         sheet = table.rest_of(sheet)
     claims += labelled_claims(sheet, page, locale, taken)
     if page in _SIMPLE:
@@ -230,7 +231,7 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
         claims = [c for c in claims if c.name != "discount" or c.score > 0.75]  # sentences only advertise
     claims += list(renewal_claims(sheet, image, page))
     claims += list(unlabelled_claims(sheet, page, locale, taken))
-    if page in _WITH_ITEMS and not any(claim.name == "item_price" for claim in claims):
+    if page in _WITH_ITEMS and table is None:
         for claim in claims:
             if claim.score >= 0.55:
                 taken.add(claim.line)
@@ -238,7 +239,15 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
         claims += list(title_claims(sheet, taken))
     claims += personal_claims(sheet, page, claims, taken)
-    return _choose(_without_guesses(claims, page), page)
+    return _choose(_without_past_hopes(_without_guesses(claims, page)), page)
+
+
+def _without_past_hopes(claims: list[Claim]) -> list[Claim]:
+    """What has been delivered is expected no more: a time in a sentence is one of its steps."""
+    stated = [claim for claim in claims if claim.name == "shipment_status"]
+    if not stated or max(stated, key=lambda claim: claim.score).value != "delivered":
+        return claims
+    return [claim for claim in claims if claim.name != "expected_at" or claim.score > 0.8]
 
 
 def _without_guesses(claims: list[Claim], page: Page) -> list[Claim]:

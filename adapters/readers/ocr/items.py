@@ -253,6 +253,8 @@ def is_name(line: Line, taken: Taken) -> bool:
     if "@" in key or _GREETING.search(key) or re.search(r"已选|请选择|https?:|www\.", key):
         return False
     ending = label_at_end(key)
+    if ending and ending[0].name in ("plan", "product", "merchant"):
+        ending = None  # 高级会员方案 ends like a label and is a name
     if label_at_start(key) or (ending and ending[1] <= 0.4 * len(key)):
         return False
     status = status_in(key, "order_status")

@@ -78,6 +78,10 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
     elif name == "_channel":
         if _TENDER.match(value.key) or _CARD.search(value.key):
             yield from _text("payment_method", value, 0.95 * score, page)
+    elif name == "_to":
+        if page in ("payment_result", "charge_notice") and not pair.label.key.startswith("from"):
+            firm = _FIRM.search(value.key) or not is_person(value.text)
+            yield from _text("merchant" if firm else "person", value, 0.8 * score, page)
     elif name == "_refund_to" and page == "refund":
         yield from _text("payment_method", value, score, page)
     elif name == "_name" and page == "receipt":
@@ -320,8 +324,12 @@ def _number_starts(line: Line, match: re.Match[str]) -> list[int]:
 
 
 _BETTER_OFF = regex("labelled.better_off")
+_FIRM = regex("unlabelled.firm")
 _NO_PRICE = regex("labelled.no_price")
 _BACK = re.compile(r"退|refund|return")
+_BACK_TO = re.compile(
+    r"^(?:已?退回|退至|退到|返还至|原路退回)[:：]?(?=.*(?:零[钱錢]|余额宝|[银銀]行|卡|支付[宝寶]|[钱錢]包|Visa|Master|PayPal))"
+)
 _SUMMED: frozenset[Page] = frozenset({"order_detail", "order_list", "receipt", "payment_result"})
 """Pages that add up what is paid: what is subtracted there is a discount."""
 _TENDER = regex("labelled.tender")
@@ -351,7 +359,11 @@ def _by_its_words(row: list[Line], page: Page, locale: Locale, taken: Taken) -> 
 
 
 def _named_by_words(name: Line, value: Line, money: Money, locale: Locale, taken: Taken) -> Iterator[Claim]:
-    if _TENDER.match(name.key) and money.sign != "-":
+    if way := _BACK_TO.match(name.text):
+        taken.add(name)
+        place = name.part(way.end(), len(name.text))
+        yield Claim("payment_method", place.text.strip(), place, 0.75)
+    elif _TENDER.match(name.key) and money.sign != "-":
         taken.add(name, value)
         yield Claim("amount", money.value, value.part(money.start, money.end), 0.66, locale.unit(money))
         if not _ONLINE.match(name.key):

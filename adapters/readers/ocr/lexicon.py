@@ -25,6 +25,7 @@ _BUILT = {
     False: re.compile(r"[a-z#&/'.%()-]+(?: [a-z#&/'.%()-]+){0,4}"),
 }
 _RUN = re.compile(r"(?<![\u4e00-\u9fff])[\u4e00-\u9fff]{2,7}$")
+_MONTH = re.compile(r"^(?:20\d\d年)?\d{1,2}月份?(?=.{3})\s*")
 _PERCENT = re.compile(r"\s*@?\s*\(?\d+(?:\.\d+)?\s?%\)?(?=\s|$)")
 _MODIFIER = re.compile(r"^(?:您的|你的|我的|本次|本单|本期|此次|该笔|本笔|原|your |the |my |this )")
 
@@ -98,7 +99,7 @@ def labels() -> Mapping[str, Meaning]:
 
 def label(key: str) -> Meaning | None:
     """What a whole text (folded) means, if it is a label."""
-    bare = key.strip(_TRAILING).lstrip(_LEADING)
+    bare = _MONTH.sub("", key.strip(_TRAILING).lstrip(_LEADING))
     if len(bare) > _LONGEST_LABEL + 16:
         return None
     table = labels()

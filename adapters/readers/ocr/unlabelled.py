@@ -45,6 +45,8 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield from _signed(sheet, taken)
     if page in ("charge_notice", "payment_result"):
         yield from _paid_to(sheet)
+    if page in ("subscription", "payment_result", "order_detail", "receipt"):
+        yield from _card_alone(sheet, taken)
     if page in ("order_detail", "order_list"):
         yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
@@ -126,6 +128,10 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
 _NO_PLAN = regex("unlabelled.no_plan")
 _FROM = regex("unlabelled.from")
+_CARD_LINE = re.compile(
+    r"^(?:visa|master\s?card|amex|american express|jcb|discover|unionpay|银联|[\u4e00-\u9fff]{2,6}(?:银行)?(?:信用卡|储蓄卡|借记卡))"
+    r"[\s•*·.…x(（\[尾号末四码ending in]{0,16}\d{4}[)）\]]?$"
+)
 _PAID_TO = regex("unlabelled.paid_to")
 _THANKS = re.compile(r"[\s,，!！]*(?:感谢|感謝|谢谢|謝謝|thank)", re.IGNORECASE)
 _FIRM = regex("unlabelled.firm")
@@ -146,6 +152,8 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         and not _TITLE.search(line.key)
         and not re.search(r"\d:\d\d", line.text)
     ]
+    priced = {id(line) for row in sheet.rows for line in row if any(price_of(other) for other in row)}
+    names = [line for line in names if id(line) not in priced]
     firms = [line for line in names if _FIRM.search(line.key)]
     if names:
         best = (firms or names)[0]
@@ -174,6 +182,14 @@ def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             continue
         if sum(line.key in other.key for other in sheet.lines) >= 2:
             yield Claim("merchant", line.text.strip(), line, 0.56)
+            return
+
+
+def _card_alone(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """A card's kind and its last figures, in a line of their own."""
+    for line in sheet.lines:
+        if line not in taken and _CARD_LINE.match(line.key):
+            yield Claim("payment_method", line.text.strip(), line, 0.55)
             return
 
 
