@@ -22,6 +22,7 @@ from adapters.readers.ocr.statuses import status_in
 from bot.domain.vocabulary import Page
 
 _SPEC = regex("items.spec")
+_ONLY_TIME = regex("items.only_time")
 _GREETING = regex("items.greeting")
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
@@ -196,7 +197,9 @@ def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 
 def _is_prose(passage: Passage) -> bool:
     """Sentences, not a title that is wrapped."""
-    return len(passage.lines) > 1 and len(passage.text) > 40 and bool(re.search(r"[。.,，]\s?\S", passage.text))
+    return (
+        len(passage.lines) > 1 and len(passage.text) > 40 and bool(re.search(r"[。.,，]\s?\S", passage.text))
+    )
 
 
 def _first_of_wrapped(sheet: Sheet, index: int, line: Line, taken: Taken) -> Line:

@@ -24,6 +24,7 @@ _NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\.(?=\d)|\s(?=[A-Za-z0-9]
 _COPY = re.compile(r"\s*[|丨]?\s*(?:复制|複製|copy|查看|全部|更多|>|›|》|→|详情)+\s*$", re.IGNORECASE)
 # Dots that stand for a card's hidden digits are read as anything from one dot to an ellipsis.
 _DOTS = re.compile(r"(?<=[A-Za-z)])[.·•・∙\s]*(?:…|[.·•・∙]\s?[.·•・∙])[.·•・∙…\s]*(?=\d{4}(?!\d))")
+_COUNTED = re.compile(r"^\s*\d{1,3}\s?(?:items?|件|份)[\s·,，|]*$")
 _RANKS = {1: 1.0, 2: 0.72}
 
 
@@ -283,6 +284,10 @@ def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Itera
     for money in find_money(line.text):
         place = line.part(money.start, money.end)
         found = label_at_end(line.key[: money.start])
+        if page == "order_list" and _COUNTED.search(line.key[: money.start]):
+            taken.add(place)
+            yield Claim("amount", money.value, place, 0.75, locale.unit(money))
+            continue
         if place in taken or not found or found[0].name not in _MONEY:
             continue
         taken.add(place)

@@ -23,6 +23,7 @@ _HEADLINES: dict[Page, FactName] = {
 }
 _VISIT = regex("unlabelled.visit")
 _SHOP = regex("unlabelled.shop")
+_SENDER = re.compile(r"^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$", re.IGNORECASE)
 _SIGNED_OFF = regex("unlabelled.signed_off")
 _HEADING = regex("pages.title.charge_notice")
 _CARRIER = regex("unlabelled.carrier")
@@ -55,10 +56,26 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield from _carrier_by_its_page(sheet, taken)
     if page in ("charge_notice", "payment_result", "receipt"):
         yield from _moment(sheet, locale, taken)
+    if page == "order_list":
+        yield from _day_of_order(sheet, locale, taken)
     if page == "receipt":
         yield from _issuer(sheet, taken)
     if page == "subscription":
         yield from _plan(sheet, taken)
+
+
+def _day_of_order(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
+    """The only day on an order's card is when it was ordered."""
+    found = [
+        (line, time)
+        for line in sheet.lines
+        if line not in taken and len(line.text) <= 30
+        for time in locale.times(line.text)
+        if time.iso and not time.relative
+    ]
+    if len(found) == 1:
+        line, time = found[0]
+        yield Claim("ordered_at", time.iso or "", line.part(time.start, time.end), 0.45)
 
 
 def _moment(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -167,7 +184,11 @@ def _signed(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     for above, below in pairwise(sheet.rows):
         close = below[0].top - above[0].bottom < 1.5 * above[0].height
         if close and _SIGNED_OFF.search(above[0].key.strip()) and is_name(below[0], taken):
-            name = re.sub(r"(?i)^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$", "", below[0].text.strip())
+            name = re.sub(
+                r"(?i)^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$",
+                "",
+                below[0].text.strip(),
+            )
             start = below[0].text.find(name)
             if 2 <= len(name) <= 32:
                 yield Claim("merchant", name, below[0].part(start, start + len(name)), 0.66)
