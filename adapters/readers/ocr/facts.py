@@ -13,11 +13,13 @@ from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lists import (
     agreement_cards,
+    are_dated,
     charge_entries,
     message_cards,
     order_cards,
     parcel_cards,
     repeated_cards,
+    status_cards,
     subscription_cards,
 )
 from adapters.readers.ocr.money import stated_unit
@@ -155,7 +157,7 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
         ]
         return [*chosen, *personal_claims(sheet, page, chosen, Taken())]
     if page == "order_list":
-        cards = order_cards(sheet) or repeated_cards(sheet)
+        cards = order_cards(sheet) or repeated_cards(sheet) or status_cards(sheet)
     elif page == "coupon":
         return _coupons(sheet, locale)
     elif page == "subscription":
@@ -165,6 +167,7 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
     elif page == "charge_notice":
         cards = repeated_cards(sheet) or message_cards(sheet, locale)
         entries = [] if cards or _adds_up(sheet) or _is_of_one(sheet) else charge_entries(sheet, locale)
+        entries = entries if are_dated(entries, locale) else []
         if len(entries) >= 3 or (len(entries) == 2 and not sheet.labels):
             return [
                 replace(claim, group=number)

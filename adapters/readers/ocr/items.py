@@ -17,10 +17,12 @@ from adapters.readers.ocr.lexicon import (
 )
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.sentences import Passage, passages
 from adapters.readers.ocr.statuses import status_in
 from bot.domain.vocabulary import Page
 
 _SPEC = regex("items.spec")
+_ONLY_TIME = regex("items.only_time")
 _GREETING = regex("items.greeting")
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
@@ -186,9 +188,18 @@ def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     names = [
         line for line in names if line.top > 0.1 * sheet.height and not re.search(r"[。.!！?？]$", line.text)
     ]
+    prose = {id(line) for passage in passages(sheet.lines) if _is_prose(passage) for _, line in passage.lines}
+    names = [line for line in names if id(line) not in prose]
     if names:
         title = whole_title(sheet, max(names, key=lambda line: len(line.text) * line.strength))
         yield Claim("product", title.text.strip(), title, 0.55)
+
+
+def _is_prose(passage: Passage) -> bool:
+    """Sentences, not a title that is wrapped."""
+    return (
+        len(passage.lines) > 1 and len(passage.text) > 40 and bool(re.search(r"[。.,，]\s?\S", passage.text))
+    )
 
 
 def _first_of_wrapped(sheet: Sheet, index: int, line: Line, taken: Taken) -> Line:

@@ -27,6 +27,7 @@ _FIRM = regex("unlabelled.firm")
 _CHIP = re.compile(
     r"\s+(?:active|current|cancell?ed|paused|trial|使用中|生效中|已开通|已开启)$", re.IGNORECASE
 )
+_COUNTED = re.compile(r"^\s*\d{1,3}\s?(?:items?|件|份)[\s·,，|]*$")
 _RANKS = {1: 1.0, 2: 0.72}
 
 
@@ -313,6 +314,10 @@ def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Itera
     for money in find_money(line.text):
         place = line.part(money.start, money.end)
         found = label_at_end(line.key[: money.start])
+        if page == "order_list" and _COUNTED.search(line.key[: money.start]):
+            taken.add(place)
+            yield Claim("amount", money.value, place, 0.75, locale.unit(money))
+            continue
         if place in taken or not found or found[0].name not in _MONEY:
             continue
         taken.add(place)

@@ -30,6 +30,10 @@ _PERCENT = re.compile(r"\s*@?\s*\(?\d+(?:\.\d+)?\s?%\)?(?=\s|$)")
 _MODIFIER = re.compile(r"^(?:您的|你的|我的|本次|本单|本期|此次|该笔|本笔|原|your |the |my |this )")
 
 
+# TOTAL EUR: the currency in letters.
+_CODE_AFTER = re.compile(r"\s(?:usd|eur|gbp|cny|rmb|hkd|twd|ntd|sgd|aud|cad|nzd|jpy|krw|inr|myr|thb|chf|元)$")
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What a label means. ``rank`` orders synonyms that a page may show side by side; 1 is the strongest."""
@@ -103,6 +107,8 @@ def label(key: str) -> Meaning | None:
     if found is None and (note := _NOTE.search(bare)):
         bare = bare[: note.start()].strip(_TRAILING)
         found = table.get(squeeze(bare))
+    if found is None and (code := _CODE_AFTER.search(bare)):
+        found = table.get(squeeze(bare[: code.start()]))
     return found or label_by_rule(bare)
 
 

@@ -95,7 +95,9 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
         for price in row:
             if (money := price_of(price)) is None:
                 continue
-            named = any(sheet.is_label(line) or _ends_in_label(line) for line in row if line is not price)
+            named = any(
+                _is_bare_label(sheet, line) or _ends_in_label(line) for line in row if line is not price
+            )
             if _beside(sheet, price) and not named:
                 found.append((index, price, money))
     room = 0.03 * sheet.width
@@ -107,6 +109,12 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
     ]
     column = max(columns, key=len, default=[])
     return list({anchor[0]: anchor for anchor in column}.values())
+
+
+def _is_bare_label(sheet: Sheet, line: Line) -> bool:
+    """A label that waits for its value; 退款：LOOMWEAR has one."""
+    start = label_at_start(line.key)
+    return id(line) in sheet.labels or (start is not None and not line.text[start[1] :].strip())
 
 
 def _ends_in_label(line: Line) -> bool:
@@ -160,6 +168,25 @@ def order_cards(sheet: Sheet) -> list[Sheet]:
         if len(row) >= 2 and not is_tab_row(row) and _says_status(row[-1], sheet)
     ]
     return _split(sheet, starts)
+
+
+def status_cards(sheet: Sheet) -> list[Sheet]:
+    """Cards that each say somewhere how far an order has got: Mar 18 · Completed. Cut at the widest gaps."""
+    rows = [
+        index
+        for index, row in enumerate(sheet.rows)
+        if not is_tab_row(row) and any(_is_state(line) for line in row)
+    ]
+    if len(rows) < 2:
+        return []
+    starts = [_widest_gap(sheet, 0, rows[0]) if rows[0] else 0]
+    starts += [_widest_gap(sheet, previous, current) for previous, current in pairwise(rows)]
+    return _split(sheet, starts)
+
+
+def _is_state(line: Line) -> bool:
+    found = [status_in(part.strip(), "order_status") for part in re.split(r"[·|,，;；]", line.key)]
+    return any(state and state[1] > 0.8 for state in found)
 
 
 def _says_status(line: Line, sheet: Sheet) -> bool:

@@ -4,10 +4,11 @@ import re
 
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import label_at_start, page_words, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.lists import agreement_cards, are_dated, charge_entries, order_cards
+from adapters.readers.ocr.lists import agreement_cards, are_dated, charge_entries, order_cards, status_cards
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row, status_in
@@ -21,6 +22,9 @@ _MESSAGE = 4.4
 _CHARGED = regex("pages.charged")
 _ACCOUNT = regex("pages.account")
 _PARCEL = regex("pages.parcel")
+_ARTICLE = regex("pages.article")
+_ACTION = regex("statuses.repeated_action")
+_TOTAL = regex("pages.total")
 _WORDS = re.compile(r"[\u4e00-\u9fff]{3}|[a-z]{4}")
 _OF_PAYING = re.compile(
     r"支付|付款|充值|缴费|扣款|扣费|交易|代扣|转账|刷卡|payment|charge|card|transaction|purchase"
@@ -86,7 +90,17 @@ def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
         scores[page] += _titled(page, sheet, titles)
     _weigh_layout(sheet, locale, scores)
     _weigh_messages(sheet, locale, scores)
+    if sum(1 for line in sheet.lines if _ARTICLE.search(line.key)) >= 2:
+        scores = {page: 0.5 * score for page, score in scores.items()}
+    if max(scores.values()) < ENOUGH and _is_till_slip(sheet):
+        scores["receipt"] = ENOUGH
     return scores
+
+
+def _is_till_slip(sheet: Sheet) -> bool:
+    """Goods and their prices in two columns, and a total under them."""
+    priced = [row for row in sheet.rows if len(row) >= 2 and price_of(row[-1])]
+    return len(priced) >= 3 and any(_TOTAL.match(line.key) for line in sheet.lines)
 
 
 def _titled(page: Page, sheet: Sheet, titles: set[int]) -> float:
@@ -188,8 +202,12 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         and not names & {"amount", "_subtotal", "_fee", "_quantity"}
     ):
         scores["charge_notice"] += 4
-    if len(order_cards(sheet)) >= 2:
+    actions = sum(1 for line in sheet.lines if _ACTION.search(line.key.strip()))
+    if len(order_cards(sheet)) >= 2 or (actions >= 2 and money >= 2):
         scores["order_list"] += 5.0
+        scores["order_list"] += 3.0 if len(status_cards(sheet)) >= 2 else 0.0
+    if "_balance" in names and not names & {"amount", "_amount", "charged_at", "_time"} and len(entries) < 2:
+        scores["charge_notice"] *= 0.6  # what one has, not what one paid
     if table := find_table(sheet, locale):
         listed = any(column.meaning == "order_no" for column in table.columns)
         scores["order_list" if listed else "charge_notice"] += 4.0

@@ -18,6 +18,7 @@ from adapters.readers.ocr.times import Time
 from bot.domain.vocabulary import Page
 
 _NOTE = re.compile(r"[(\[]([^)\]]{1,12})[)\]]$")
+_KIND = regex("tables.kind")
 _SETTLED = regex("tables.settled")
 _BACK = re.compile(r"退款|退货|冲正|refund|reversal|\bcr\b")
 
@@ -177,7 +178,7 @@ def _row_claims(
 
 
 def _name(meaning: str, line: Line) -> Iterator[Claim]:
-    start = re.match(r"(?i)(?:退款|退货|消费|refund|purchase|payment to|pos)\s*[-—–:：]?\s*", line.text)
+    start = _KIND.match(line.text)
     part = line.part(start.end(), len(line.text)) if start and start.end() < len(line.text) else line
     part = without_gateway(part)
     if re.search(r"[A-Za-z\u4e00-\u9fff]{2}", part.text):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.folding import fold
@@ -22,6 +23,8 @@ _HEADLINES: dict[Page, FactName] = {
 }
 _VISIT = regex("unlabelled.visit")
 _SHOP = regex("unlabelled.shop")
+_SENDER = re.compile(r"^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$", re.IGNORECASE)
+_SIGNED_OFF = regex("unlabelled.signed_off")
 _HEADING = regex("pages.title.charge_notice")
 _CARRIER = regex("unlabelled.carrier")
 _NUMBER_SHAPE = regex("unlabelled.number_shape")
@@ -39,6 +42,8 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
             yield from _around(sheet, line, page, locale, taken)
     if page in ("charge_notice", "receipt", "payment_result"):
         yield from _brand(sheet, taken)
+    if page in ("charge_notice", "receipt", "payment_result", "refund", "order_detail"):
+        yield from _signed(sheet, taken)
     if page in ("charge_notice", "payment_result"):
         yield from _paid_to(sheet)
         yield from _paid_below(sheet)
@@ -52,10 +57,26 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield from _carrier_by_its_page(sheet, taken)
     if page in ("charge_notice", "payment_result", "receipt"):
         yield from _moment(sheet, locale, taken)
+    if page == "order_list":
+        yield from _day_of_order(sheet, locale, taken)
     if page == "receipt":
         yield from _issuer(sheet, taken)
     if page == "subscription":
         yield from _plan(sheet, taken)
+
+
+def _day_of_order(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
+    """The only day on an order's card is when it was ordered."""
+    found = [
+        (line, time)
+        for line in sheet.lines
+        if line not in taken and len(line.text) <= 30
+        for time in locale.times(line.text)
+        if time.iso and not time.relative
+    ]
+    if len(found) == 1:
+        line, time = found[0]
+        yield Claim("ordered_at", time.iso or "", line.part(time.start, time.end), 0.45)
 
 
 def _moment(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -156,6 +177,22 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         yield Claim("merchant", best.text.strip(), best, 0.62 if firms else 0.58)
 
 
+def _signed(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """Who signs a letter: the line under the greeting at its end."""
+    for above, below in pairwise(sheet.rows):
+        close = below[0].top - above[0].bottom < 1.5 * above[0].height
+        if close and _SIGNED_OFF.search(above[0].key.strip()) and is_name(below[0], taken):
+            name = re.sub(
+                r"(?i)^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$",
+                "",
+                below[0].text.strip(),
+            )
+            start = below[0].text.find(name)
+            if 2 <= len(name) <= 32:
+                yield Claim("merchant", name, below[0].part(start, start + len(name)), 0.66)
+                return
+
+
 def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """A name at the head of a page that the text below takes up again is whom the page is from."""
     for line in sheet.lines:
@@ -247,6 +284,8 @@ def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             continue
         place = line.part(*match.span())
         rest = line.key[match.end() :]
+        if re.match(r"\.[a-z]", rest):
+            continue  # of a link
         score = (
             0.5
             + 0.25 * (match.end() - match.start()) / max(1, len(line.key))
