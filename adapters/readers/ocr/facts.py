@@ -12,6 +12,7 @@ from adapters.readers.ocr.items import item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lists import (
+    agreement_cards,
     are_dated,
     charge_entries,
     message_cards,
@@ -36,7 +37,7 @@ from adapters.readers.ocr.simple_pages import (
 from adapters.readers.ocr.statuses import status_claims
 from adapters.readers.ocr.tables import find_table, table_claims
 from adapters.readers.ocr.timeline import timeline_claims
-from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims
+from adapters.readers.ocr.unlabelled import find_headline, shop_claims, unlabelled_claims
 from bot.domain.reading import Fact
 from bot.domain.vocabulary import MONEY_FACTS, PERSONAL_FACTS, TIME_FACTS, FactName, Page
 
@@ -160,12 +161,12 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
     elif page == "coupon":
         return _coupons(sheet, locale)
     elif page == "subscription":
-        cards = subscription_cards(sheet)
+        cards = agreement_cards(sheet) or subscription_cards(sheet)
     elif page == "logistics":
         cards = parcel_cards(sheet)
     elif page == "charge_notice":
         cards = repeated_cards(sheet) or message_cards(sheet, locale)
-        entries = [] if cards or _adds_up(sheet) else charge_entries(sheet, locale)
+        entries = [] if cards or _adds_up(sheet) or _is_of_one(sheet) else charge_entries(sheet, locale)
         entries = entries if are_dated(entries, locale) else []
         if len(entries) >= 3 or (len(entries) == 2 and not sheet.labels):
             return [
@@ -188,6 +189,16 @@ def _personal_elsewhere(
     inside = {line.box for card in cards for line in card.lines}
     rest = Sheet([line for line in sheet.lines if line.box not in inside], sheet.width, sheet.height)
     return list(personal_claims(rest, page, claims, Taken())) if rest.lines else []
+
+
+def _is_of_one(sheet: Sheet) -> bool:
+    """One charge's own page: its amount towers over all, and labels tell its details."""
+    headline = find_headline(sheet, Taken())
+    return bool(
+        headline
+        and headline[0].height > 1.6 * sheet.usual_height
+        and sum(not meaning.guessed for meaning in sheet.labels.values()) >= 2
+    )
 
 
 def _adds_up(sheet: Sheet) -> bool:

@@ -138,6 +138,7 @@ def _edge(line: Line, right: bool) -> int:
 
 
 _MONTH = regex("lists.month")
+_NUMBER_SHAPE = regex("unlabelled.number_shape")
 _OF_A_TIME = regex("lists.of_a_time")
 
 
@@ -278,11 +279,7 @@ def _split(sheet: Sheet, starts: list[int]) -> list[Sheet]:
 
 def parcel_cards(sheet: Sheet) -> list[Sheet]:
     """Several parcels: each has its carrier and number in a row, and says how it stands."""
-    marked = [
-        index
-        for index, row in enumerate(sheet.rows)
-        if words("carriers").search(row[0].key) and re.search(r"[a-z]{0,4}\d{9,}", squeeze(_text(row)))
-    ]
+    marked = [index for index, row in enumerate(sheet.rows) if _bears_a_parcel_number(row)]
     if len(marked) < 2:
         return []
     starts = [0, *(widest_gap(sheet, previous, current) for previous, current in pairwise(marked))]
@@ -291,8 +288,28 @@ def parcel_cards(sheet: Sheet) -> list[Sheet]:
     return cards if len(told) == len(cards) else []
 
 
+def _bears_a_parcel_number(row: Sequence[Line]) -> bool:
+    named = words("carriers").search(row[0].key) and re.search(r"[a-z]{0,4}\d{9,}", squeeze(_text(row)))
+    return bool(named or any(_NUMBER_SHAPE.search(line.text) for line in row))
+
+
 def _text(row: Sequence[Line]) -> str:
     return " ".join(line.key for line in row)
+
+
+def agreement_cards(sheet: Sheet) -> list[Sheet]:
+    """Subscriptions in a list, each headed by its name and, at the right, by whether it runs."""
+    starts = [
+        index
+        for index, row in enumerate(sheet.rows)
+        if len(row) >= 2 and row[-1].right > 0.75 * sheet.width and _says_whether_it_runs(row[-1])
+    ]
+    return _split(sheet, starts)
+
+
+def _says_whether_it_runs(line: Line) -> bool:
+    found = status_in(line.key, "auto_renewal")
+    return bool(found and found[1] > 0.8)
 
 
 _RENEWS = regex("lists.renews")

@@ -8,7 +8,7 @@ from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import label_at_start, page_words, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.lists import are_dated, charge_entries, order_cards, status_cards
+from adapters.readers.ocr.lists import agreement_cards, are_dated, charge_entries, order_cards, status_cards
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row, status_in
@@ -29,6 +29,9 @@ _WORDS = re.compile(r"[\u4e00-\u9fff]{3}|[a-z]{4}")
 _OF_PAYING = re.compile(
     r"支付|付款|充值|缴费|扣款|扣费|交易|代扣|转账|刷卡|payment|charge|card|transaction|purchase"
 )
+_YOU_PAID = re.compile(r"you (?:paid|sent)|payment sent|paid to|付款给|支付给")
+_DONE = re.compile(r"done|ok|close|完成|确定|返回|back to home|返回首页|返回商家|关闭")
+_NUMBER_SHAPE = regex("unlabelled.number_shape")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}")
 
 
@@ -41,6 +44,9 @@ def classify(sheet: Sheet, locale: Locale) -> Page:
 
 def page_by_labels(sheet: Sheet) -> Page | None:
     """Where no word tells the page: what its labelled values are about."""
+    numbered = any(_NUMBER_SHAPE.search(line.text) for line in sheet.lines)
+    if numbered and any(status_in(line.key, "shipment_status") for line in sheet.lines):
+        return "logistics"
     names = {meaning.name for meaning in sheet.labels.values()}
     names |= {found[0].name for line in sheet.lines if (found := label_at_start(line.key))}
     if len(names) < 2 or len(sheet.lines) < 4:
@@ -207,6 +213,12 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["order_list" if listed else "charge_notice"] += 4.0
     if {"amount", "transaction_no"} <= names and names & {"charged_at", "_other_time", "_time"}:
         scores["charge_notice"] += 5
+    if len(agreement_cards(sheet)) >= 2:
+        scores["subscription"] += 4
+    if any(_YOU_PAID.fullmatch(line.key.strip()) for line in sheet.lines) and any(
+        _DONE.fullmatch(line.key.strip()) for line in sheet.lines
+    ):
+        scores["payment_result"] += 4
     if (
         money
         and _says_how_a_payment_failed_or_waits(sheet)

@@ -8,7 +8,7 @@ from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import regex, words
+from adapters.readers.ocr.lexicon import regex, says_a_status, words
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money, stated_unit
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, is_tab_row, status_in
@@ -38,7 +38,7 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         prominent = line.height > 1.3 * sheet.usual_height
         unit = locale.unit(money) or _unit_above(sheet, line)
         yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, unit)
-        if page in ("charge_notice", "payment_result"):
+        if page in ("charge_notice", "payment_result") and not [*_paid_to(sheet), *_paid_below(sheet)]:
             yield from _around(sheet, line, page, locale, taken)
     if page in ("charge_notice", "receipt", "payment_result"):
         yield from _brand(sheet, taken)
@@ -46,7 +46,8 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield from _signed(sheet, taken)
     if page in ("charge_notice", "payment_result"):
         yield from _paid_to(sheet)
-    if page in ("subscription", "payment_result", "order_detail", "receipt"):
+        yield from _paid_below(sheet)
+    if page in ("subscription", "payment_result", "order_detail", "receipt", "charge_notice"):
         yield from _card_alone(sheet, taken)
     if page in ("order_detail", "order_list"):
         yield from shop_claims(sheet, taken)
@@ -145,10 +146,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
 _NO_PLAN = regex("unlabelled.no_plan")
 _FROM = regex("unlabelled.from")
-_CARD_LINE = re.compile(
-    r"^(?:visa|master\s?card|amex|american express|jcb|discover|unionpay|银联|[\u4e00-\u9fff]{2,6}(?:银行)?(?:信用卡|储蓄卡|借记卡))"
-    r"[\s•*·.…x(（\[尾号末四码ending in]{0,16}\d{4}[)）\]]?$"
-)
+_CARD_LINE = regex("unlabelled.card_line")
 _PAID_TO = regex("unlabelled.paid_to")
 _THANKS = re.compile(r"[\s,，!！]*(?:感谢|感謝|谢谢|謝謝|thank)", re.IGNORECASE)
 _FIRM = regex("unlabelled.firm")
@@ -204,6 +202,24 @@ def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         if sum(line.key in other.key for other in sheet.lines) >= 2:
             yield Claim("merchant", line.text.strip(), line, 0.56)
             return
+
+
+def _paid_below(sheet: Sheet) -> Iterator[Claim]:
+    """You paid | Somebody | $68.00, one under the other in large letters."""
+    for index, line in enumerate(sheet.lines):
+        if not _YOU_PAID.fullmatch(line.key.strip()):
+            continue
+        names: list[Line] = []
+        for below in sheet.lines[index + 1 : index + 4]:
+            if price_of(below) or below.height < 0.7 * line.height or sheet.is_label(below):
+                break
+            names.append(below)
+        if names:
+            whole = joined(names)
+            yield Claim("merchant", whole.text.strip(), whole, 0.8)
+
+
+_YOU_PAID = re.compile(r"you (?:paid|sent)|paid to|payment to|付款给|支付给|已付款给|收款方")
 
 
 def _card_alone(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
@@ -283,7 +299,10 @@ def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         text = re.sub(r"(?<=[A-Z0-9])\s(?=\d{2})", "", line.text) if line.text[:2].isalnum() else line.text
         if match := _NUMBER_SHAPE.search(text):
             place = line.part(*match.span()) if text == line.text else line
-            yield Claim("tracking_no", match[0], place, 0.7)
+            yield Claim("tracking_no", re.sub(r"\s", "", match[0]), place, 0.7)
+            name = re.fullmatch(r"([A-Z][a-z]{3,}(?:\s[A-Z][A-Za-z]+)?)\s", text[: match.start()])
+            if name and name[1] not in ("Item", "Parcel", "Package", "Tracking", "Shipment", "Number"):
+                yield Claim("carrier", name[1], line.part(0, len(name[1])), 0.6)
 
 
 _TITLE_WORDS = regex("unlabelled.title_words")
@@ -319,8 +338,16 @@ def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     names = [
         line
         for line in sheet.lines
-        if is_name(line, taken) and len(line.text) > 1 and not _says_when_or_how_much(line)
+        if is_name(line, taken)
+        and len(line.text) > 1
+        and not _says_when_or_how_much(line)
+        and not says_a_status(line.key)
     ]
+    head = sheet.rows[0] if sheet.rows else []
+    if len(head) >= 2 and says_a_status(head[-1].key) and any(line in names for line in head):
+        name = max((line for line in head if line in names), key=lambda line: len(line.text))
+        yield Claim("plan", name.text.strip(), name, 0.8)
+        return
     if len(sheet.lines) <= 8 and not sheet.labels and len(names) >= 2 and names[0].left < 0.5 * sheet.width:
         yield Claim("merchant", names[0].text.strip(), names[0], 0.6)
         yield Claim("plan", names[1].text.strip(), names[1], 0.6)
