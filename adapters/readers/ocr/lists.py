@@ -85,7 +85,7 @@ def are_dated(entries: Sequence[Entry], locale: Locale) -> bool:
 def _start(sheet: Sheet, previous: int, anchor: int, headers: set[int]) -> int:
     """The row that the entry of an anchor begins with: after a header, else after the widest gap."""
     between = [index + 1 for index in headers if previous < index < anchor]
-    return max(between) if between else _widest_gap(sheet, previous, anchor)
+    return max(between) if between else widest_gap(sheet, previous, anchor)
 
 
 def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
@@ -179,8 +179,8 @@ def status_cards(sheet: Sheet) -> list[Sheet]:
     ]
     if len(rows) < 2:
         return []
-    starts = [_widest_gap(sheet, 0, rows[0]) if rows[0] else 0]
-    starts += [_widest_gap(sheet, previous, current) for previous, current in pairwise(rows)]
+    starts = [widest_gap(sheet, 0, rows[0]) if rows[0] else 0]
+    starts += [widest_gap(sheet, previous, current) for previous, current in pairwise(rows)]
     return _split(sheet, starts)
 
 
@@ -255,11 +255,11 @@ def repeated_cards(sheet: Sheet) -> list[Sheet]:
     rows = [index for index, _, text in names if text == marker]
     starts = [0]
     for previous, current in pairwise(rows):
-        starts.append(_widest_gap(sheet, previous, current))
+        starts.append(widest_gap(sheet, previous, current))
     return _split(sheet, starts)
 
 
-def _widest_gap(sheet: Sheet, start: int, end: int) -> int:
+def widest_gap(sheet: Sheet, start: int, end: int) -> int:
     gaps = {
         index: sheet.rows[index][0].top - max(line.bottom for line in sheet.rows[index - 1])
         for index in range(start + 1, end + 1)
@@ -282,7 +282,7 @@ def parcel_cards(sheet: Sheet) -> list[Sheet]:
     marked = [index for index, row in enumerate(sheet.rows) if _bears_a_parcel_number(row)]
     if len(marked) < 2:
         return []
-    starts = [0, *(_widest_gap(sheet, previous, current) for previous, current in pairwise(marked))]
+    starts = [0, *(widest_gap(sheet, previous, current) for previous, current in pairwise(marked))]
     cards = _split(sheet, starts)
     told = [card for card in cards if any(status_in(line.key, "shipment_status") for line in card.lines)]
     return cards if len(told) == len(cards) else []

@@ -13,7 +13,10 @@ from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.times import Time
 from bot.domain.vocabulary import MONEY_FACTS, TIME_FACTS, FactName
 
-_STOP = re.compile(r"[。；;！!？?]|(?<=[a-z0-9)])\.(?=\s|$)", re.IGNORECASE)
+_ABBREVIATED = "".join(
+    rf"(?<!\b{word})" for word in ("inc", "ltd", "co", "corp", "pte", "no", "st", "bal", "mr")
+)
+_STOP = re.compile(rf"[。；;！!？?]|(?<=[a-z0-9)]){_ABBREVIATED}\.(?=\s|$)", re.IGNORECASE)
 _SCORE = 0.72
 _NEAR = 0.62
 """What nearness alone says weighs less than what a whole pattern says."""
