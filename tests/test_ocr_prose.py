@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from adapters.readers.ocr.claims import Claim, Locale
 from adapters.readers.ocr.entries import entry_claims
@@ -95,6 +98,17 @@ def test_what_wrapped_sentences_say(
     found = said(sentence_claims(paragraph(*texts), LOCALE))
     assert expected <= found
     assert not absent & {value for name, value in found if name in ("amount", "refund_amount")}
+
+
+SENTENCES = yaml.safe_load((Path(__file__).parent / "ocr_sentences.yml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("sentence", SENTENCES, ids=lambda sentence: sentence["text"][:24])
+def test_sentences(sentence: dict[str, Any]) -> None:
+    found = said(sentence_claims([line(sentence["text"], 0, 0)], LOCALE))
+    assert set(sentence["says"].items()) <= found
+    sums = {value for name, value in found if name in ("amount", "refund_amount")}
+    assert sums <= {sentence["says"].get(name) for name in ("amount", "refund_amount")}
 
 
 def test_every_message_of_a_thread_is_a_card_of_its_own() -> None:

@@ -12,11 +12,14 @@ from adapters.readers.ocr.items import item_claims, title_claims
 from adapters.readers.ocr.labelled import labelled_claims
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lists import (
+    agreement_cards,
+    are_dated,
     charge_entries,
     message_cards,
     order_cards,
     parcel_cards,
     repeated_cards,
+    status_cards,
     subscription_cards,
 )
 from adapters.readers.ocr.money import stated_unit
@@ -34,7 +37,7 @@ from adapters.readers.ocr.simple_pages import (
 from adapters.readers.ocr.statuses import status_claims
 from adapters.readers.ocr.tables import find_table, table_claims
 from adapters.readers.ocr.timeline import timeline_claims
-from adapters.readers.ocr.unlabelled import shop_claims, unlabelled_claims
+from adapters.readers.ocr.unlabelled import find_headline, shop_claims, unlabelled_claims
 from bot.domain.reading import Fact
 from bot.domain.vocabulary import MONEY_FACTS, PERSONAL_FACTS, TIME_FACTS, FactName, Page
 
@@ -154,16 +157,17 @@ def _grouped(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Cla
         ]
         return [*chosen, *personal_claims(sheet, page, chosen, Taken())]
     if page == "order_list":
-        cards = order_cards(sheet) or repeated_cards(sheet)
+        cards = order_cards(sheet) or repeated_cards(sheet) or status_cards(sheet)
     elif page == "coupon":
         return _coupons(sheet, locale)
     elif page == "subscription":
-        cards = subscription_cards(sheet)
+        cards = agreement_cards(sheet) or subscription_cards(sheet)
     elif page == "logistics":
         cards = parcel_cards(sheet)
     elif page == "charge_notice":
         cards = repeated_cards(sheet) or message_cards(sheet, locale)
-        entries = [] if cards or _adds_up(sheet) else charge_entries(sheet, locale)
+        entries = [] if cards or _adds_up(sheet) or _is_of_one(sheet) else charge_entries(sheet, locale)
+        entries = entries if are_dated(entries, locale) else []
         if len(entries) >= 3 or (len(entries) == 2 and not sheet.labels):
             return [
                 replace(claim, group=number)
@@ -185,6 +189,16 @@ def _personal_elsewhere(
     inside = {line.box for card in cards for line in card.lines}
     rest = Sheet([line for line in sheet.lines if line.box not in inside], sheet.width, sheet.height)
     return list(personal_claims(rest, page, claims, Taken())) if rest.lines else []
+
+
+def _is_of_one(sheet: Sheet) -> bool:
+    """One charge's own page: its amount towers over all, and labels tell its details."""
+    headline = find_headline(sheet, Taken())
+    return bool(
+        headline
+        and headline[0].height > 1.6 * sheet.usual_height
+        and sum(not meaning.guessed for meaning in sheet.labels.values()) >= 2
+    )
 
 
 def _adds_up(sheet: Sheet) -> bool:
@@ -212,8 +226,9 @@ def _coupons(sheet: Sheet, locale: Locale) -> list[Claim]:
 def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list[Claim]:
     taken = Taken()
     claims: list[Claim] = []
-    if page in _WITH_ITEMS and (table := find_item_table(sheet)):
-        claims += item_table_claims(table, locale)
+    table = find_item_table(sheet) if page in _WITH_ITEMS else None
+    if table:
+        claims += item_table_claims(table, page, locale)
         sheet = table.rest_of(sheet)
     claims += labelled_claims(sheet, page, locale, taken)
     if page in _SIMPLE:
@@ -230,7 +245,7 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
         claims = [c for c in claims if c.name != "discount" or c.score > 0.75]  # sentences only advertise
     claims += list(renewal_claims(sheet, image, page))
     claims += list(unlabelled_claims(sheet, page, locale, taken))
-    if page in _WITH_ITEMS and not any(claim.name == "item_price" for claim in claims):
+    if page in _WITH_ITEMS and table is None:
         for claim in claims:
             if claim.score >= 0.55:
                 taken.add(claim.line)
@@ -238,7 +253,15 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     if page in ("order_list", "refund") and not any(claim.name == "product" for claim in claims):
         claims += list(title_claims(sheet, taken))
     claims += personal_claims(sheet, page, claims, taken)
-    return _choose(_without_guesses(claims, page), page)
+    return _choose(_without_past_hopes(_without_guesses(claims, page)), page)
+
+
+def _without_past_hopes(claims: list[Claim]) -> list[Claim]:
+    """What has been delivered is expected no more: a time in a sentence is one of its steps."""
+    stated = [claim for claim in claims if claim.name == "shipment_status"]
+    if not stated or max(stated, key=lambda claim: claim.score).value != "delivered":
+        return claims
+    return [claim for claim in claims if claim.name != "expected_at" or claim.score > 0.8]
 
 
 def _without_guesses(claims: list[Claim], page: Page) -> list[Claim]:
@@ -280,12 +303,24 @@ def _choose(claims: list[Claim], page: Page) -> list[Claim]:
                 else (-claim.score, 0, 0.0)
             )
         )
-        if name in _SINGLE:
+        if name == "amount":
+            chosen += _paid_of(rivals, claims)
+        elif name in _SINGLE:
             chosen += rivals[:1]
         elif rivals:
             limit = 0.75 * rivals[0].score if name in ("merchant", "plan") else _LEAST
             chosen += [claim for claim in rivals if claim.score >= limit]
     return _without_shadows(_without_sums(chosen))
+
+
+def _paid_of(rivals: list[Claim], claims: Iterable[Claim]) -> list[Claim]:
+    """The strongest amount; but of two sums that a discount lies between, the one that was paid."""
+    off = sum((Decimal(c.value) for c in distinct(claims) if c.name == "discount"), Decimal(0))
+    for rival in rivals[1:]:
+        before = Decimal(rivals[0].value) - Decimal(rival.value)
+        if off and before == off and rival.score > 0.6 * rivals[0].score:
+            return [rival]
+    return rivals[:1]
 
 
 def _without_sums(claims: list[Claim]) -> list[Claim]:

@@ -8,12 +8,14 @@ from functools import cache
 
 from adapters.readers.ocr.claims import Claim, Locale
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import load, squeeze
+from adapters.readers.ocr.lexicon import load, regex, squeeze
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money, stated_unit
+from bot.domain.vocabulary import Page
 
 _NOTE = re.compile(r"[(（\[].*$")
 _SCORE = 0.92
+_SUBSCRIBED = regex("item_table.subscribed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,14 @@ def _money(cells: Mapping[str, Line]) -> tuple[Line, Money] | None:
     return None
 
 
-def item_table_claims(table: ItemTable, locale: Locale) -> Iterator[Claim]:
+def item_table_claims(table: ItemTable, page: Page, locale: Locale) -> Iterator[Claim]:
     units = {name: stated_unit(head.text) for name, head in table.columns}
     stated = next((unit for unit in units.values() if unit), None)
     for row in table.rows:
         title = row["product"]
+        if page == "receipt" and _SUBSCRIBED.search(title.key):
+            yield Claim("plan", title.text.strip(), title, _SCORE)
+            continue
         yield Claim("product", title.text.strip(), title, _SCORE)
         if (found := _money(row)) is not None:
             line, money = found

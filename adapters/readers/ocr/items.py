@@ -17,19 +17,17 @@ from adapters.readers.ocr.lexicon import (
 )
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money
+from adapters.readers.ocr.sentences import Passage, passages
 from adapters.readers.ocr.statuses import status_in
 from bot.domain.vocabulary import Page
 
 _SPEC = regex("items.spec")
-_GREETING = re.compile(
-    r"^(?:hi|hello|dear|hey)\b.{0,24}[,，!]?$|^(?:尊敬的|亲爱的)|(?:您好|你好)[,，:：!！]?$|^thanks? |^感谢|^谢谢"
-)
+_ONLY_TIME = regex("items.only_time")
+_GREETING = regex("items.greeting")
 PLAN_WORDS = regex("items.plan_words")
 _QUANTITY = re.compile(r"^(?:[x×✕*]\s?\d{1,3}|\d{1,3}\s?[x×✕]|(?:qty|quantity|数量)[:\s]*\d+)$")
-_PER = re.compile(
-    r"^(?:[/每]|per |a )?\s?(?:月|年|季度?|周|months?|mo|mth|years?|yr|weeks?|wk|quarter|annum)$|^每[月年周季]$|^(?:month|year|week)ly$"
-)
-_COUNT = re.compile(r"\s*(?:[x×✕*]\s?\d{1,3}|\(?(?:qty|数量)[:\s]*\d+\)?)\s*$", re.IGNORECASE)
+_PER = regex("items.per")
+_COUNT = regex("items.count")
 _LETTER = re.compile(r"[\u4e00-\u9fff]|[a-z].*[a-z]")
 _LABELLED = re.compile(r"^[\u4e00-\u9fff]{2,6}[:：]|^[a-z]{2,10}(?: [a-z#.]{1,10})?:\s?\S")
 
@@ -190,9 +188,20 @@ def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     names = [
         line for line in names if line.top > 0.1 * sheet.height and not re.search(r"[。.!！?？]$", line.text)
     ]
+    prose = {id(line) for passage in passages(sheet.lines) if _is_prose(passage) for _, line in passage.lines}
+    names = [line for line in names if id(line) not in prose]
     if names:
         title = whole_title(sheet, max(names, key=lambda line: len(line.text) * line.strength))
         yield Claim("product", title.text.strip(), title, 0.55)
+
+
+def _is_prose(passage: Passage) -> bool:
+    """Sentences, not a title that is wrapped."""
+    return (
+        len(passage.lines) > 1
+        and len(passage.text) > 40
+        and len(re.findall(r"[。，]|[.,](?=\s\S)", passage.text)) >= (1 if "，" in passage.text else 2)
+    )
 
 
 def _first_of_wrapped(sheet: Sheet, index: int, line: Line, taken: Taken) -> Line:
@@ -249,6 +258,8 @@ def is_name(line: Line, taken: Taken) -> bool:
     if "@" in key or _GREETING.search(key) or re.search(r"已选|请选择|https?:|www\.", key):
         return False
     ending = label_at_end(key)
+    if ending and ending[0].name in ("plan", "product", "merchant"):
+        ending = None  # 高级会员方案 ends like a label and is a name
     if label_at_start(key) or (ending and ending[1] <= 0.4 * len(key)):
         return False
     status = status_in(key, "order_status")

@@ -3,27 +3,31 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
-from adapters.readers.ocr.items import PLAN_WORDS, price_of
+from adapters.readers.ocr.items import PLAN_WORDS
 from adapters.readers.ocr.layout import Pair, Sheet, find_pairs
 from adapters.readers.ocr.lexicon import Meaning, is_furniture, label_at_end, regex, words
 from adapters.readers.ocr.lines import Line, joined
-from adapters.readers.ocr.money import Money, find_money, stated_unit
+from adapters.readers.ocr.money import find_money, stated_unit
 from adapters.readers.ocr.people import split_recipient
 from adapters.readers.ocr.personal import find_personal, is_person
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
+from adapters.readers.ocr.tenders import claims_by_words, is_account, is_means_of_payment, with_dots
 from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, Page
 
 _MONEY = MONEY_FACTS | {"_amount", "_subtotal", "_fee", "_balance"}
-_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued", "_bought"}
-_NUMBERS = NUMBER_FACTS | {"_number"}
+_TIMES = TIME_FACTS | {"_time", "_other_time", "_created", "_issued", "_bought", "_done"}
+_NUMBERS = NUMBER_FACTS | {"_number", "_confirmation"}
 _PLACES = {"inline": 1.0, "column": 0.98, "right": 1.0, "below": 0.85, "above": 0.6}
-_NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\s(?=[A-Za-z0-9])){4,60}")
+_NUMBER = re.compile(r"#?[A-Za-z0-9](?:[A-Za-z0-9_/\-]|\.(?=\d)|\s(?=[A-Za-z0-9])){4,60}")
 _COPY = re.compile(r"\s*[|丨]?\s*(?:复制|複製|copy|查看|全部|更多|>|›|》|→|详情)+\s*$", re.IGNORECASE)
-# Dots that stand for a card's hidden digits are read as anything from one dot to an ellipsis.
-_DOTS = re.compile(r"(?<=[A-Za-z)])[.·•・∙\s]*(?:…|[.·•・∙]\s?[.·•・∙])[.·•・∙…\s]*(?=\d{4}(?!\d))")
+_WHEN_PAID = re.compile(r"charged|paid|billed|已?支付|已?付款|扣款|已扣")
+_FIRM = regex("unlabelled.firm")
+_CHIP = re.compile(
+    r"\s+(?:active|current|cancell?ed|paused|trial|使用中|生效中|已开通|已开启)$", re.IGNORECASE
+)
+_COUNTED = re.compile(r"^\s*\d{1,3}\s?(?:items?|件|份)[\s·,，|]*$")
 _RANKS = {1: 1.0, 2: 0.72}
 
 
@@ -39,7 +43,7 @@ def labelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> I
             for claim in _run_together(line, page, locale, taken):
                 yield _completed(claim, sheet.rows[index + 1 : index + 2])
     for row in sheet.rows:
-        yield from _by_its_words(row, locale, taken)
+        yield from claims_by_words(row, page, locale, taken)
 
 
 def _first_fitting(pairs: list[Pair], page: Page, locale: Locale, taken: Taken) -> list[Claim]:
@@ -63,19 +67,32 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
     name, value, score = pair.meaning.name, pair.value, _PLACES[pair.how]
     if pair.how == "above" and name not in _MONEY:
         return
+    if name not in _TIMES | _NUMBERS and _is_a_moment(value, locale):
+        if name == "amount" and _WHEN_PAID.match(pair.label.key):
+            yield from _time("charged_at", value, 0.95 * score, page, locale)
+        return
     if name in _MONEY:
         yield from _money(pair, score, page, locale)
     elif name in _TIMES:
         yield from _time(name, value, score, page, locale)
     elif name in _NUMBERS:
+        if name == "_confirmation":
+            name = "order_no" if page in ("order_detail", "order_list") else "transaction_no"
         yield from _number(name, value, score)
     elif name == "_status":
         yield from _status(value, score, page)
     elif name == "auto_renewal":
         yield from _renewal(value, score)
     elif name == "_channel":
-        if _TENDER.match(value.key) or _CARD.search(value.key):
+        if is_means_of_payment(value):
             yield from _text("payment_method", value, 0.95 * score, page)
+    elif name == "_to":
+        if pair.label.key.startswith("from"):
+            if is_account(value):
+                yield from _text("payment_method", value, 0.9 * score, page)
+        elif page in ("payment_result", "charge_notice"):
+            firm = _FIRM.search(value.key) or not is_person(value.text)
+            yield from _text("merchant" if firm else "person", value, 0.8 * score, page)
     elif name == "_refund_to" and page == "refund":
         yield from _text("payment_method", value, score, page)
     elif name == "_name" and page == "receipt":
@@ -86,6 +103,14 @@ def _read(pair: Pair, page: Page, locale: Locale) -> Iterator[Claim]:
         yield from _recipient(name, pair, score, page)
     else:
         yield from _text(name, value, score, page)
+
+
+def _is_a_moment(value: Line, locale: Locale) -> bool:
+    """Whether a value is a date and nothing else: no amount, no name, no address."""
+    if find_money(value.text):
+        return False
+    times = [time for time in locale.times(value.text) if time.day]
+    return len(times) == 1 and times[0].end - times[0].start >= max(5, len(value.text.strip()) - 6)
 
 
 def _party(pair: Pair, score: float) -> Iterator[Claim]:
@@ -126,7 +151,10 @@ def _money(pair: Pair, score: float, page: Page, locale: Locale) -> Iterator[Cla
         return
     money = (
         found[-1]
-        if name == "amount" and len(found) == 2 and "¥" not in value.text[found[0].end :]
+        if name == "amount"
+        and len(found) == 2
+        and value.text[found[0].end :].lstrip()[:1] not in "(（"
+        and "¥" not in value.text[found[0].end :]
         else found[0]
     )
     if name == "discount" and money.decimal == 0:
@@ -135,7 +163,7 @@ def _money(pair: Pair, score: float, page: Page, locale: Locale) -> Iterator[Cla
         return
     line = value.part(money.start, money.end)
     headline = pair.how == "below" and value.height > 1.5 * pair.label.height
-    score *= 1.0 if headline and name != "discount" else _rank(meaning, name, page)
+    score *= 1.2 if headline and name != "discount" else _rank(meaning, name, page)
     yield Claim(name, money.value, line, score, locale.unit(money) or stated_unit(pair.label.text))
 
 
@@ -168,6 +196,8 @@ def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> I
             if page in ("charge_notice", "payment_result")
             else ("ordered_at", score)
         )
+    if name == "_done":
+        name, score = ("refunded_at", 0.8 * score) if page == "refund" else ("_other_time", score)
     if name == "_bought":
         name = "ordered_at" if page in ("order_detail", "order_list", "refund") else "charged_at"
     if name == "_issued":
@@ -176,6 +206,9 @@ def _time(name: str, value: Line, score: float, page: Page, locale: Locale) -> I
         score *= 0.8
     forward = name in ("next_charge_at", "expected_at")
     times = [t for t in locale.times(value.text, forward) if t.iso]
+    if not times and name == "expected_at":  # a time of day alone: today
+        today = locale.now.date().isoformat()
+        times = [replace(t, day=today) for t in locale.times(value.text) if t.clock]
     if not times or times[0].start > 12:
         return
     time = times[-1] if name == "expected_at" and len(times) == 2 else times[0]
@@ -220,6 +253,9 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
         return
     start = value.text.find(stripped)
     line = value.part(start, start + len(stripped)) if value.places else value
+    if name == "error_code" and (code := re.match(r"[A-Za-z0-9][\w.-]*(?=[:：,，\s])", stripped)):
+        yield Claim(name, code[0], line.part(0, code.end()), score)
+        return
     if name in ("phone", "id_number", "card_number"):
         yield from _personal(name, line, score)
         return
@@ -237,6 +273,9 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
         and re.search(r"由|商家|骑手|自提|自取|pickup|standard|free|.{25}", line.key)
     ):
         return
+    if name == "plan" and (chip := _CHIP.search(stripped)):
+        stripped = stripped[: chip.start()]
+        line = line.part(0, chip.start())
     if name == "plan" and find_money(stripped) and len(stripped) < 12:
         return
     if name in ("merchant", "plan", "product", "payment_method") and not re.search(
@@ -248,7 +287,7 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
     ):
         stripped = stripped[way.end() :]
     if name == "payment_method":
-        stripped = _DOTS.sub(" •••• ", stripped)
+        stripped = with_dots(stripped)
         line = replace(line, text=stripped, places=())
     if name and len(stripped) <= 120:
         yield Claim(name, stripped, line, score)
@@ -275,6 +314,10 @@ def _run_together(line: Line, page: Page, locale: Locale, taken: Taken) -> Itera
     for money in find_money(line.text):
         place = line.part(money.start, money.end)
         found = label_at_end(line.key[: money.start])
+        if page == "order_list" and _COUNTED.search(line.key[: money.start]):
+            taken.add(place)
+            yield Claim("amount", money.value, place, 0.75, locale.unit(money))
+            continue
         if place in taken or not found or found[0].name not in _MONEY:
             continue
         taken.add(place)
@@ -313,39 +356,3 @@ def _number_starts(line: Line, match: re.Match[str]) -> list[int]:
     return [match.start()] + [
         m.end() for m in re.finditer(r"\s", line.text) if match.start() < m.end() < match.end()
     ]
-
-
-_BETTER_OFF = regex("labelled.better_off")
-_NO_PRICE = regex("labelled.no_price")
-_TENDER = regex("labelled.tender")
-"""How somebody paid: on a receipt it names the row of what was paid."""
-_CARD = re.compile(r"卡\s?[(（\[]?\s?[*•.\d]{4}|信用卡|储蓄卡|借记卡|visa|master|amex")
-_ONLINE = re.compile(r"(?:在线|线上|网上)")
-
-
-def _by_its_words(row: list[Line], locale: Locale, taken: Taken) -> Iterator[Claim]:
-    """A row whose name is no known label: its words may still say what its amount is."""
-    for name, value in pairwise(row):
-        found = find_money(value.text)
-        if (
-            len(found) == 1
-            and price_of(value)
-            and value not in taken
-            and name not in taken
-            and len(name.text) <= 36
-        ):
-            yield from _named_by_words(name, value, found[0], locale, taken)
-
-
-def _named_by_words(name: Line, value: Line, money: Money, locale: Locale, taken: Taken) -> Iterator[Claim]:
-    if _TENDER.match(name.key) and money.sign != "-":
-        taken.add(name, value)
-        yield Claim("amount", money.value, value.part(money.start, money.end), 0.66, locale.unit(money))
-        if not _ONLINE.match(name.key):
-            yield Claim("payment_method", _DOTS.sub(" •••• ", name.text.strip()), name, 0.7)
-    elif _BETTER_OFF.search(name.key) and (money.sign == "-" or not _NO_PRICE.search(name.key)):
-        if money.decimal > 0 and (money.sign == "-" or len(name.text) <= 10):
-            taken.add(value)
-            yield Claim("discount", money.value, value.part(money.start, money.end), 0.8, locale.unit(money))
-    elif _NO_PRICE.search(name.key) and len(name.text) <= 24:
-        taken.add(value)

@@ -39,17 +39,18 @@ class Sheet:
         self.rows = rows_of(self.lines)
         self.lines = [line for row in self.rows for line in row]
         self.labels = {id(line): found for line in self.lines if (found := label(line.key))}
-        for row in self.rows:
-            self._drop_guesses(row)
+        for row, below in zip(self.rows, [*self.rows[1:], []], strict=False):
+            self._drop_guesses(row, below)
 
-    def _drop_guesses(self, row: list[Line]) -> None:
+    def _drop_guesses(self, row: list[Line], below: list[Line]) -> None:
         """What only looks like a label is none where a label's value stands, or where it says a status."""
         for place, line in enumerate(row):
             meaning = self.labels.get(id(line))
             if meaning is None or not meaning.guessed:
                 continue
             last = self.labels.get(id(row[place - 1])) if place else None
-            if (last and not last.guessed and place == len(row) - 1) or says_a_status(line.key):
+            in_place_of_value = last and not last.guessed and place == len(row) - 1
+            if (in_place_of_value and not _aligned_under(line, below)) or says_a_status(line.key):
                 del self.labels[id(line)]
 
     def is_label(self, line: Line) -> bool:

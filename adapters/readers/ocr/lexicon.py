@@ -25,8 +25,13 @@ _BUILT = {
     False: re.compile(r"[a-z#&/'.%()-]+(?: [a-z#&/'.%()-]+){0,4}"),
 }
 _RUN = re.compile(r"(?<![\u4e00-\u9fff])[\u4e00-\u9fff]{2,7}$")
+_MONTH = re.compile(r"^(?:20\d\d年)?\d{1,2}月份?(?=.{3})\s*")
 _PERCENT = re.compile(r"\s*@?\s*\(?\d+(?:\.\d+)?\s?%\)?(?=\s|$)")
 _MODIFIER = re.compile(r"^(?:您的|你的|我的|本次|本单|本期|此次|该笔|本笔|原|your |the |my |this )")
+
+
+# TOTAL EUR: the currency in letters.
+_CODE_AFTER = re.compile(r"\s(?:usd|eur|gbp|cny|rmb|hkd|twd|ntd|sgd|aud|cad|nzd|jpy|krw|inr|myr|thb|chf|元)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ def labels() -> Mapping[str, Meaning]:
 
 def label(key: str) -> Meaning | None:
     """What a whole text (folded) means, if it is a label."""
-    bare = key.strip(_TRAILING).lstrip(_LEADING)
+    bare = _MONTH.sub("", key.strip(_TRAILING).lstrip(_LEADING))
     if len(bare) > _LONGEST_LABEL + 16:
         return None
     table = labels()
@@ -102,6 +107,8 @@ def label(key: str) -> Meaning | None:
     if found is None and (note := _NOTE.search(bare)):
         bare = bare[: note.start()].strip(_TRAILING)
         found = table.get(squeeze(bare))
+    if found is None and (code := _CODE_AFTER.search(bare)):
+        found = table.get(squeeze(bare[: code.start()]))
     return found or label_by_rule(bare)
 
 

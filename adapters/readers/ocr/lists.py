@@ -85,7 +85,7 @@ def are_dated(entries: Sequence[Entry], locale: Locale) -> bool:
 def _start(sheet: Sheet, previous: int, anchor: int, headers: set[int]) -> int:
     """The row that the entry of an anchor begins with: after a header, else after the widest gap."""
     between = [index + 1 for index in headers if previous < index < anchor]
-    return max(between) if between else _widest_gap(sheet, previous, anchor)
+    return max(between) if between else widest_gap(sheet, previous, anchor)
 
 
 def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
@@ -95,7 +95,9 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
         for price in row:
             if (money := price_of(price)) is None:
                 continue
-            named = any(sheet.is_label(line) or _ends_in_label(line) for line in row if line is not price)
+            named = any(
+                _is_bare_label(sheet, line) or _ends_in_label(line) for line in row if line is not price
+            )
             if _beside(sheet, price) and not named:
                 found.append((index, price, money))
     room = 0.03 * sheet.width
@@ -107,6 +109,12 @@ def _column(sheet: Sheet) -> list[tuple[int, Line, Money]]:
     ]
     column = max(columns, key=len, default=[])
     return list({anchor[0]: anchor for anchor in column}.values())
+
+
+def _is_bare_label(sheet: Sheet, line: Line) -> bool:
+    """A label that waits for its value; 退款：LOOMWEAR has one."""
+    start = label_at_start(line.key)
+    return id(line) in sheet.labels or (start is not None and not line.text[start[1] :].strip())
 
 
 def _ends_in_label(line: Line) -> bool:
@@ -130,6 +138,7 @@ def _edge(line: Line, right: bool) -> int:
 
 
 _MONTH = regex("lists.month")
+_NUMBER_SHAPE = regex("unlabelled.number_shape")
 _OF_A_TIME = regex("lists.of_a_time")
 
 
@@ -159,6 +168,25 @@ def order_cards(sheet: Sheet) -> list[Sheet]:
         if len(row) >= 2 and not is_tab_row(row) and _says_status(row[-1], sheet)
     ]
     return _split(sheet, starts)
+
+
+def status_cards(sheet: Sheet) -> list[Sheet]:
+    """Cards that each say somewhere how far an order has got: Mar 18 · Completed. Cut at the widest gaps."""
+    rows = [
+        index
+        for index, row in enumerate(sheet.rows)
+        if not is_tab_row(row) and any(_is_state(line) for line in row)
+    ]
+    if len(rows) < 2:
+        return []
+    starts = [widest_gap(sheet, 0, rows[0]) if rows[0] else 0]
+    starts += [widest_gap(sheet, previous, current) for previous, current in pairwise(rows)]
+    return _split(sheet, starts)
+
+
+def _is_state(line: Line) -> bool:
+    found = [status_in(part.strip(), "order_status") for part in re.split(r"[·|,，;；]", line.key)]
+    return any(state and state[1] > 0.8 for state in found)
 
 
 def _says_status(line: Line, sheet: Sheet) -> bool:
@@ -227,11 +255,11 @@ def repeated_cards(sheet: Sheet) -> list[Sheet]:
     rows = [index for index, _, text in names if text == marker]
     starts = [0]
     for previous, current in pairwise(rows):
-        starts.append(_widest_gap(sheet, previous, current))
+        starts.append(widest_gap(sheet, previous, current))
     return _split(sheet, starts)
 
 
-def _widest_gap(sheet: Sheet, start: int, end: int) -> int:
+def widest_gap(sheet: Sheet, start: int, end: int) -> int:
     gaps = {
         index: sheet.rows[index][0].top - max(line.bottom for line in sheet.rows[index - 1])
         for index in range(start + 1, end + 1)
@@ -251,21 +279,37 @@ def _split(sheet: Sheet, starts: list[int]) -> list[Sheet]:
 
 def parcel_cards(sheet: Sheet) -> list[Sheet]:
     """Several parcels: each has its carrier and number in a row, and says how it stands."""
-    marked = [
-        index
-        for index, row in enumerate(sheet.rows)
-        if words("carriers").search(row[0].key) and re.search(r"[a-z]{0,4}\d{9,}", squeeze(_text(row)))
-    ]
+    marked = [index for index, row in enumerate(sheet.rows) if _bears_a_parcel_number(row)]
     if len(marked) < 2:
         return []
-    starts = [0, *(_widest_gap(sheet, previous, current) for previous, current in pairwise(marked))]
+    starts = [0, *(widest_gap(sheet, previous, current) for previous, current in pairwise(marked))]
     cards = _split(sheet, starts)
     told = [card for card in cards if any(status_in(line.key, "shipment_status") for line in card.lines)]
     return cards if len(told) == len(cards) else []
 
 
+def _bears_a_parcel_number(row: Sequence[Line]) -> bool:
+    named = words("carriers").search(row[0].key) and re.search(r"[a-z]{0,4}\d{9,}", squeeze(_text(row)))
+    return bool(named or any(_NUMBER_SHAPE.search(line.text) for line in row))
+
+
 def _text(row: Sequence[Line]) -> str:
     return " ".join(line.key for line in row)
+
+
+def agreement_cards(sheet: Sheet) -> list[Sheet]:
+    """Subscriptions in a list, each headed by its name and, at the right, by whether it runs."""
+    starts = [
+        index
+        for index, row in enumerate(sheet.rows)
+        if len(row) >= 2 and row[-1].right > 0.75 * sheet.width and _says_whether_it_runs(row[-1])
+    ]
+    return _split(sheet, starts)
+
+
+def _says_whether_it_runs(line: Line) -> bool:
+    found = status_in(line.key, "auto_renewal")
+    return bool(found and found[1] > 0.8)
 
 
 _RENEWS = regex("lists.renews")

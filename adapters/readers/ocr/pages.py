@@ -4,10 +4,11 @@ import re
 
 from adapters.readers.ocr.claims import Locale
 from adapters.readers.ocr.folding import fold
+from adapters.readers.ocr.items import price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import label_at_start, page_words, regex, squeeze, words
 from adapters.readers.ocr.lines import Line
-from adapters.readers.ocr.lists import are_dated, charge_entries, order_cards
+from adapters.readers.ocr.lists import agreement_cards, are_dated, charge_entries, order_cards, status_cards
 from adapters.readers.ocr.money import find_money
 from adapters.readers.ocr.sentences import passages, sentence_claims
 from adapters.readers.ocr.statuses import is_tab_row, status_in
@@ -21,7 +22,16 @@ _MESSAGE = 4.4
 _CHARGED = regex("pages.charged")
 _ACCOUNT = regex("pages.account")
 _PARCEL = regex("pages.parcel")
+_ARTICLE = regex("pages.article")
+_ACTION = regex("statuses.repeated_action")
+_TOTAL = regex("pages.total")
 _WORDS = re.compile(r"[\u4e00-\u9fff]{3}|[a-z]{4}")
+_OF_PAYING = re.compile(
+    r"支付|付款|充值|缴费|扣款|扣费|交易|代扣|转账|刷卡|payment|charge|card|transaction|purchase"
+)
+_YOU_PAID = re.compile(r"you (?:paid|sent)|payment sent|paid to|付款给|支付给")
+_DONE = re.compile(r"done|ok|close|完成|确定|返回|back to home|返回首页|返回商家|关闭")
+_NUMBER_SHAPE = regex("unlabelled.number_shape")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}")
 
 
@@ -29,7 +39,34 @@ def classify(sheet: Sheet, locale: Locale) -> Page:
     """The likeliest page; ``other`` where too little speaks for any."""
     scores = page_scores(sheet, locale)
     best = max(scores, key=lambda page: scores[page])
-    return best if scores[best] >= ENOUGH else "other"
+    return best if scores[best] >= ENOUGH else page_by_labels(sheet) or "other"
+
+
+def page_by_labels(sheet: Sheet) -> Page | None:
+    """Where no word tells the page: what its labelled values are about."""
+    numbered = any(_NUMBER_SHAPE.search(line.text) for line in sheet.lines)
+    if numbered and any(status_in(line.key, "shipment_status") for line in sheet.lines):
+        return "logistics"
+    names = {meaning.name for meaning in sheet.labels.values()}
+    names |= {found[0].name for line in sheet.lines if (found := label_at_start(line.key))}
+    if len(names) < 2 or len(sheet.lines) < 4:
+        return None
+    money = any(find_money(line.text) for line in sheet.lines)
+    for page, telling in _TELLING.items():
+        if names & telling and (money or page == "logistics"):
+            return page
+    if not money or not names & {"amount", "_amount"}:
+        return None
+    if names & {"_subtotal", "_fee", "discount", "item_price", "product"}:
+        return "order_detail" if names & {"order_no", "ordered_at", "address"} else "receipt"
+    return "charge_notice" if len(names) >= 3 else None
+
+
+_TELLING: dict[Page, frozenset[str]] = {
+    "logistics": frozenset({"tracking_no"}),
+    "subscription": frozenset({"next_charge_at", "auto_renewal"}),
+    "refund": frozenset({"refund_amount", "refunded_at"}),
+}
 
 
 def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
@@ -53,7 +90,17 @@ def page_scores(sheet: Sheet, locale: Locale) -> dict[Page, float]:
         scores[page] += _titled(page, sheet, titles)
     _weigh_layout(sheet, locale, scores)
     _weigh_messages(sheet, locale, scores)
+    if sum(1 for line in sheet.lines if _ARTICLE.search(line.key)) >= 2:
+        scores = {page: 0.5 * score for page, score in scores.items()}
+    if max(scores.values()) < ENOUGH and _is_till_slip(sheet):
+        scores["receipt"] = ENOUGH
     return scores
+
+
+def _is_till_slip(sheet: Sheet) -> bool:
+    """Goods and their prices in two columns, and a total under them."""
+    priced = [row for row in sheet.rows if len(row) >= 2 and price_of(row[-1])]
+    return len(priced) >= 3 and any(_TOTAL.match(line.key) for line in sheet.lines)
 
 
 def _titled(page: Page, sheet: Sheet, titles: set[int]) -> float:
@@ -155,16 +202,26 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         and not names & {"amount", "_subtotal", "_fee", "_quantity"}
     ):
         scores["charge_notice"] += 4
-    if len(order_cards(sheet)) >= 2:
+    actions = sum(1 for line in sheet.lines if _ACTION.search(line.key.strip()))
+    if len(order_cards(sheet)) >= 2 or (actions >= 2 and money >= 2):
         scores["order_list"] += 5.0
+        scores["order_list"] += 3.0 if len(status_cards(sheet)) >= 2 else 0.0
+    if "_balance" in names and not names & {"amount", "_amount", "charged_at", "_time"} and len(entries) < 2:
+        scores["charge_notice"] *= 0.6  # what one has, not what one paid
     if table := find_table(sheet, locale):
         listed = any(column.meaning == "order_no" for column in table.columns)
         scores["order_list" if listed else "charge_notice"] += 4.0
     if {"amount", "transaction_no"} <= names and names & {"charged_at", "_other_time", "_time"}:
         scores["charge_notice"] += 5
+    if len(agreement_cards(sheet)) >= 2:
+        scores["subscription"] += 4
+    if any(_YOU_PAID.fullmatch(line.key.strip()) for line in sheet.lines) and any(
+        _DONE.fullmatch(line.key.strip()) for line in sheet.lines
+    ):
+        scores["payment_result"] += 4
     if (
         money
-        and _says_a_failed_payment(sheet)
+        and _says_how_a_payment_failed_or_waits(sheet)
         and names & {"amount", "_amount", "merchant", "payment_method"}
     ):
         scores["payment_result"] += 4
@@ -173,9 +230,18 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
     scores["error"] += _trouble(sheet, money)
 
 
-def _says_a_failed_payment(sheet: Sheet) -> bool:
-    found = (status_in(line.key, "payment_status") for line in title_lines(sheet) if len(line.text) <= 40)
-    return any(status and status[0] == "failed" and status[1] > 0.3 for status in found)
+def _says_how_a_payment_failed_or_waits(sheet: Sheet) -> bool:
+    found = (
+        status_in(line.key, "payment_status")
+        for line in title_lines(sheet)
+        if len(line.text) <= 40 and _OF_PAYING.search(line.key)
+    )
+    return any(
+        status
+        and status[1] > 0.3
+        and (status[0] == "failed" or (status[0] == "pending" and status[1] > 0.55))
+        for status in found
+    )
 
 
 def _trouble(sheet: Sheet, money: int) -> float:

@@ -37,7 +37,8 @@ def renewal_claims(sheet: Sheet, image: Image, page: Page) -> Iterator[Claim]:
                 yield Claim("auto_renewal", "on", line, 0.7)
             continue
         value, coverage, span = found
-        about = len(squeeze(line.key[span[0] : span[1]])) > 3 or _RENEWAL.search(line.key)
+        heads = line is sheet.rows[0][-1] and len(sheet.rows[0]) >= 2 and coverage > 0.8
+        about = heads or len(squeeze(line.key[span[0] : span[1]])) > 3 or _RENEWAL.search(line.key)
         if about and (coverage > 0.55 or page == "subscription"):
             shown = line if coverage > 0.7 else line.part(*span)
             yield Claim("auto_renewal", value, shown, 0.5 + 0.3 * coverage)

@@ -13,7 +13,10 @@ from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.times import Time
 from bot.domain.vocabulary import MONEY_FACTS, TIME_FACTS, FactName
 
-_STOP = re.compile(r"[。；;！!？?]|(?<=[a-z0-9)])\.(?=\s|$)", re.IGNORECASE)
+_ABBREVIATED = "".join(
+    rf"(?<!\b{word})" for word in ("inc", "ltd", "co", "corp", "pte", "no", "st", "bal", "mr")
+)
+_STOP = re.compile(rf"[。；;！!？?]|(?<=[a-z0-9)]){_ABBREVIATED}\.(?=\s|$)", re.IGNORECASE)
 _SCORE = 0.72
 _NEAR = 0.62
 """What nearness alone says weighs less than what a whole pattern says."""
@@ -126,10 +129,21 @@ def _sentence(passage: Passage, start: int, end: int, locale: Locale) -> Iterato
         if meaning in MONEY_FACTS:
             line = passage.line(start + money.start, start + money.end)
             yield Claim(meaning, money.value, line, score, locale.unit(money))
-    if marked.moneys:
+    if marked.moneys or _BOUGHT.search(marked.key):
         yield from _names(passage, start, marked, "merchant")
+    for fact in ("refund_status",):
+        yield from _states(passage, start, marked, fact)
     for named in _NAMED:
         yield from _names(passage, start, marked, named)
+
+
+def _states(passage: Passage, start: int, marked: "_Marked", fact: FactName) -> Iterator[Claim]:
+    """What a sentence says of how far something has got; the first that fits."""
+    for value, words in _patterns(fact):
+        if match := words.search(marked.key):
+            line = passage.line(start + marked.origin(match.start()), start + marked.origin(match.end()))
+            yield Claim(fact, value, line, 0.52)
+            return
 
 
 def _moneys(marked: "_Marked") -> Iterator[tuple[str, Money, float]]:
@@ -158,9 +172,10 @@ def _role(key: str, position: int) -> str | None:
     return max(found)[1] if found else None
 
 
+_BOUGHT = regex("sentences.bought")
 _NO_PLAN = regex("sentences.no_plan")
 _NAMES: tuple[FactName, ...] = ("merchant", "plan")
-_NAMED: tuple[FactName, ...] = ("plan", "payment_method", "carrier", "tracking_no")
+_NAMED: tuple[FactName, ...] = ("plan", "payment_method", "carrier", "tracking_no", "order_no")
 _DEADLINE = regex("sentences.deadline")
 
 

@@ -9,13 +9,16 @@ import cv2
 import numpy as np
 
 from adapters.readers.ocr.detector import Detector, Image, Quad
-from adapters.readers.ocr.folding import is_traditional
+from adapters.readers.ocr.folding import fold, is_traditional
+from adapters.readers.ocr.lexicon import is_furniture, label
 from adapters.readers.ocr.lines import Line, build_lines
 from adapters.readers.ocr.models import find_models, load_characters, load_network
 from adapters.readers.ocr.recogniser import Recogniser, Text
 
 _UNSURE = 0.80
 _DOUBT = 0.955
+# In traditional characters; a long line costs the more to read again, and is the less likely to be a name.
+_SURE_SHORT, _SURE_LONG = 0.992, 0.98
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -95,12 +98,20 @@ def is_doubtful(text: Text, traditional: bool) -> bool:
     """The tiny model is unsure, or at its weak points: traditional characters, letters among digits."""
     if len(text.text.strip()) < 2 or text.confidence < 0.5:
         return False
-    if text.confidence < _DOUBT and len(text.text) >= 4:
-        return True
     if traditional and _CHINESE.search(text.text):
+        return _is_doubtful_traditional(text)
+    if text.confidence < _DOUBT and len(text.text) >= 4:
         return True
     number = re.search(r"[A-Za-z0-9]{10,}", text.text)
     return bool(number and re.search(r"[A-Za-z]", number[0]) and re.search(r"\d", number[0]))
+
+
+def _is_doubtful_traditional(text: Text) -> bool:
+    """The tiny model writes 金额 for 金額, and that surely: harmless in a word that is known either way."""
+    key = fold(text.text)
+    if label(key) is not None or is_furniture(key):
+        return False
+    return text.confidence < (_SURE_SHORT if len(text.text) <= 8 else _SURE_LONG)
 
 
 def _certainty(texts: Sequence[Text]) -> float:

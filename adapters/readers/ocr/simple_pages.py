@@ -1,7 +1,7 @@
 """Pages with little on them: a product, coupons, an error."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
@@ -9,21 +9,18 @@ from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import is_name, price_of, whole_title
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex, words
-from adapters.readers.ocr.lines import Line, joined
+from adapters.readers.ocr.lines import Line, joined, rows_of
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import Passage, passages
 from adapters.readers.ocr.statuses import is_tab_row, status_in
 
 _TROUBLE = words("trouble")
 _CODE = regex("simple_pages.code")
-_BRACKETED_CODE = re.compile(r"\s?[(（\[](?P<it>[A-Z][A-Z0-9_]*-?\s?[-_A-Z]*\d{2,8})[)）\]]\s?$")
+_BRACKETED_CODE = regex("simple_pages.bracketed_code")
+_LEADING_CODE = regex("simple_pages.leading_code")
 _BARE_CODE = regex("simple_pages.bare_code")
-_TAKES_OFF = re.compile(
-    r"[¥$€£]\s?\d[\d.,]*\s?(?:off|立减|减)|\d+\s?元(?:代金券|优惠券|红包|立减)|立减\s?\d+"
-)
-_COUPON_WORDS = re.compile(
-    r"券|优惠|红包|卡包|卡券|我的|详情|coupon|offer|voucher|reward|wallet|promo|deal|折扣|满"
-)
+_TAKES_OFF = regex("simple_pages.takes_off")
+_COUPON_WORDS = regex("simple_pages.coupon_words")
 _DISCOUNT = regex("simple_pages.discount")
 
 
@@ -42,6 +39,8 @@ def error_claims(sheet: Sheet) -> Iterator[Claim]:
             if find_money(code) == [] and len(lines) > 1:
                 yield Claim("error_code", code, passage.line(*bracketed.span("it")), 0.85)
         text = _BRACKETED_CODE.sub("", passage.text)
+        if leading := _LEADING_CODE.match(fold(text)):
+            text = text[leading.end() :]
         text = re.sub(r"[(（\[]?(?:错误码|错误代码|error code).*$", "", text, flags=re.IGNORECASE)
         text = re.sub(r"^[45]\d\d\s+", "", text).strip()
         if not 4 <= len(text) <= 160 or not _TROUBLE.search(fold(text)):
@@ -102,18 +101,35 @@ def coupon_cards(sheet: Sheet) -> list[Sheet]:
     anchors = [line for line in sheet.lines if _is_value(line, sheet)]
     if not anchors:
         return []
-    anchors.sort(key=lambda line: line.middle)
-    cards: list[list[Line]] = [[] for _ in anchors]
-    heights = [b.middle - a.middle for a, b in pairwise(anchors)]
-    reach = min(heights) / 2 if heights else 4 * anchors[0].height
+    bands = rows_of(anchors)
+    edges = [_edge(sheet, above, below) for above, below in pairwise(bands)]
+    reach = 6 * anchors[0].height if not edges else float(sheet.height)
+    cards: dict[int, list[Line]] = {id(anchor): [] for band in bands for anchor in band}
     for row in sheet.rows:
-        if is_tab_row(row):
+        if is_tab_row(row) and len(bands[0]) == 1:
             continue
         for line in row:
-            index = min(range(len(anchors)), key=lambda i: abs(anchors[i].middle - line.middle))
-            if abs(anchors[index].middle - line.middle) <= reach * 1.25:
-                cards[index].append(line)
-    return [Sheet(lines, sheet.width, sheet.height) for lines in cards]
+            band = bands[sum(line.middle > edge for edge in edges)]
+            if abs(band[0].middle - line.middle) <= min(reach, 6 * band[0].height):
+                cards[id(_beside(line, band))].append(line)
+    return [Sheet(lines, sheet.width, sheet.height) for lines in cards.values()]
+
+
+def _edge(sheet: Sheet, above: Sequence[Line], below: Sequence[Line]) -> float:
+    """Where one row of coupons ends and the next begins: the widest gap between their values."""
+    lines = [line for line in sheet.lines if above[0].middle <= line.middle <= below[0].middle]
+    lines.sort(key=lambda line: line.top)
+    widest, edge, bottom = 0.0, (above[0].middle + below[0].middle) / 2, float(above[0].bottom)
+    for line in lines:
+        if line.top - bottom > widest:
+            widest, edge = line.top - bottom, (line.top + bottom) / 2
+        bottom = max(bottom, line.bottom)
+    return edge
+
+
+def _beside(line: Line, band: Sequence[Line]) -> Line:
+    """Of values side by side, as a grid has them, the one that a line is nearest to."""
+    return min(band, key=lambda anchor: abs(anchor.left + anchor.right - line.left - line.right))
 
 
 def _is_value(line: Line, sheet: Sheet) -> bool:

@@ -20,7 +20,9 @@ STATUS_OF_PAGE: dict[Page, tuple[FactName, ...]] = {
     "coupon": ("coupon_status",),
 }
 # Things that might be, or that somebody may do: 若付款失败, 退款成功后, will be cancelled.
+_DAY = regex("renewal.dated")
 _FAILED = regex("statuses.payment_failed")
+_PENDING = regex("statuses.payment_pending")
 _NOT_YET = regex("statuses.not_yet")
 
 
@@ -32,6 +34,8 @@ def status_in(text_key: str, fact: FactName) -> tuple[str, float, tuple[int, int
             return value, len(squeeze(match[0])) / length, match.span()
     if fact == "payment_status" and (match := _FAILED.search(text_key)):
         return "failed", len(squeeze(match[0])) / length, match.span()
+    if fact == "payment_status" and (match := _PENDING.search(text_key)):
+        return "pending", len(squeeze(match[0])) / length, match.span()
     return None
 
 
@@ -79,6 +83,8 @@ def _claims(sheet: Sheet, fact: FactName) -> Iterator[Claim]:
             size = min(1.6, line.height / usual)
             place = 1.0 - 0.45 * line.middle / max(1, sheet.height)
             score = 0.25 + 0.3 * coverage + 0.22 * size + 0.25 * place - 0.2
+            if line is not row[-1] and _DAY.search(row[-1].key):
+                score -= 0.25  # a step of the past, with its day
             text = line if span[1] - span[0] > 0.7 * len(line.text) else line.part(*span)
             yield Claim(fact, value, text, score)
 

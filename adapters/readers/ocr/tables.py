@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 from adapters.readers.ocr.claims import Claim, Locale
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import load, regex, squeeze
 from adapters.readers.ocr.lines import Line, joined
+from adapters.readers.ocr.lists import widest_gap
 from adapters.readers.ocr.money import Money, find_money
 from adapters.readers.ocr.sentences import without_gateway
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
@@ -18,6 +20,11 @@ from adapters.readers.ocr.times import Time
 from bot.domain.vocabulary import Page
 
 _NOTE = re.compile(r"[(\[]([^)\]]{1,12})[)\]]$")
+_PITCH = 4.5
+"""How far apart two rows may be, in heights of the heads."""
+_ORDER = regex("tables.order_no")
+_TRANSACTION = regex("tables.transaction_no")
+_KIND = regex("tables.kind")
 _SETTLED = regex("tables.settled")
 _BACK = re.compile(r"退款|退货|冲正|refund|reversal|\bcr\b")
 
@@ -74,30 +81,33 @@ def _is_repeated(columns: Sequence[Column], sheet: Sheet) -> bool:
 
 
 def _rows(sheet: Sheet, head: int, columns: Sequence[Column]) -> Iterator[Mapping[int, Line]]:
-    """Rows as long as they fill the columns; a line alone under a cell goes on with it."""
-    current: dict[int, Line] = {}
-    bottom, pitch = max(line.bottom for line in sheet.rows[head]), 4.5 * columns[0].head.height
-    for row in sheet.rows[head + 1 :]:
-        if row[0].top - bottom > pitch:
+    """A row around each amount, cut from the next at the widest gap; a cell may hold several lines."""
+    anchors, last = [], head
+    for index in range(head + 1, len(sheet.rows)):
+        row, over = sheet.rows[index], sheet.rows[last]
+        if row[0].top - max(line.bottom for line in over) > _PITCH * columns[0].head.height:
             break
+        last = index
+        if any(_is_amount(columns, line, sheet.width) for line in row):
+            anchors.append(index)
+    starts = [head + 1, *(widest_gap(sheet, *pair) for pair in pairwise(anchors))]
+    for start, end in pairwise([*starts, last + 1]):
+        if not anchors:
+            return
         cells: dict[int, list[Line]] = {}
-        for line in row:
-            cells.setdefault(_place(line, columns, sheet.width), []).append(line)
-        filled = {place: joined(lines, " ") for place, lines in cells.items() if place >= 0}
-        if any(
-            columns[place].meaning in ("amount", "_income") and _digits(filled[place]) for place in filled
-        ):
-            if current:
-                yield current
-            current = filled
-        elif current and len(filled) == 1 and row[0].top - bottom < 0.8 * row[0].height:
-            place, more = next(iter(filled.items()))
-            current[place] = joined([current[place], more]) if place in current else more
-        else:
-            break
-        bottom = max(line.bottom for line in row)
-    if current:
-        yield current
+        bottom = sheet.rows[start][0].bottom
+        for row in sheet.rows[start:end]:
+            if row[0].top - bottom > 1.6 * row[0].height:
+                break  # what stands under the table
+            bottom = max(line.bottom for line in row)
+            for line in row:
+                cells.setdefault(_place(line, columns, sheet.width), []).append(line)
+        yield {place: joined(lines, " ") for place, lines in cells.items()}
+
+
+def _is_amount(columns: Sequence[Column], line: Line, width: int) -> bool:
+    place = _place(line, columns, width)
+    return place >= 0 and columns[place].meaning in ("amount", "_income") and _digits(line)
 
 
 def _digits(line: Line) -> bool:
@@ -133,7 +143,7 @@ def table_claims(table: Table, page: Page, locale: Locale) -> Iterator[Claim]:
 
 def _amounts(table: Table, cells: Mapping[int, Line]) -> Iterator[Money]:
     for place, line in cells.items():
-        if table.columns[place].meaning == "amount":
+        if place >= 0 and table.columns[place].meaning == "amount":
             yield from find_money(line.text, loose=True)[:1]
 
 
@@ -144,6 +154,9 @@ def _row_claims(
     incoming, said_amount = back, False
     names: list[Claim] = []
     for place, line in cells.items():
+        if place < 0:
+            yield from _numbers(line)
+            continue
         column = table.columns[place]
         if column.meaning in ("amount", "_income") and (found := find_money(line.text, loose=True)):
             money = found[0]
@@ -176,8 +189,15 @@ def _row_claims(
         yield Claim(name, time[1].iso or "", time[0], 0.9)
 
 
+def _numbers(line: Line) -> Iterator[Claim]:
+    """The numbers that stand with their labels in a column without a known head."""
+    for name, words in (("order_no", _ORDER), ("transaction_no", _TRANSACTION)):
+        if match := words.search(line.text):
+            yield Claim(name, match["it"], line.part(*match.span("it")), 0.8)
+
+
 def _name(meaning: str, line: Line) -> Iterator[Claim]:
-    start = re.match(r"(?i)(?:退款|退货|消费|refund|purchase|payment to|pos)\s*[-—–:：]?\s*", line.text)
+    start = _KIND.match(line.text)
     part = line.part(start.end(), len(line.text)) if start and start.end() < len(line.text) else line
     part = without_gateway(part)
     if re.search(r"[A-Za-z\u4e00-\u9fff]{2}", part.text):
@@ -197,7 +217,7 @@ def _moment(table: Table, cells: Mapping[int, Line], locale: Locale) -> tuple[Li
     clock: Time | None = None
     for wanted in ("_date", "_posted"):
         for place, line in cells.items():
-            if table.columns[place].meaning != wanted:
+            if place < 0 or table.columns[place].meaning != wanted:
                 continue
             for time in locale.times(line.text):
                 if time.day and day is None:

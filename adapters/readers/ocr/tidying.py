@@ -12,6 +12,11 @@ _BAR = 0.055
 """The share of a tall picture's height that the phone's status bar stays within."""
 _CLOCK = re.compile(r"^\W{0,2}\d{1,2}:\d{2}(?!:)\b")
 _FIGURE = re.compile(r"^[-+−–]?\s?\d[\d,]*(?:\.\d{1,2})?$")
+_CARD = re.compile(
+    r"^(?:visa|master\s?card|amex|american express|jcb|discover|unionpay|debit(?: card)?|credit(?: card)?)$"
+)
+_LAST_FIGURES = re.compile(r"^\d{4}$")
+_HIDDEN = " •••• "
 _BEFORE_LABEL = re.compile(r"(?<=[\s·|,，;；、)）])(?=\S)")
 
 
@@ -21,7 +26,7 @@ def tidied(lines: Sequence[Line], width: int, height: int) -> list[Line]:
     if rows and height > 1.2 * width and _is_status_bar(rows[0], height):
         rows = rows[1:]
     whole = _with_units([line for row in rows for line in _touching(row)])
-    return [piece for line in whole for piece in labels_apart(line)]
+    return [piece for line in _cards_whole(whole) for piece in labels_apart(line)]
 
 
 def _is_status_bar(row: Sequence[Line], height: int) -> bool:
@@ -81,6 +86,22 @@ def _is_figure_of(line: Line, unit: Line) -> bool:
     shared = min(line.bottom, unit.bottom) - max(line.top, unit.top)
     gap = max(unit.left - line.right, line.left - unit.right)
     return shared > 0.6 * min(line.height, unit.height) and -0.6 * unit.height < gap < 0.6 * line.height
+
+
+def _cards_whole(lines: Sequence[Line]) -> list[Line]:
+    """A card's kind and its last figures, parted by dots that were not read as letters."""
+    whole: list[Line] = []
+    for line in lines:
+        last = whole[-1] if whole else None
+        if last is not None and _CARD.search(last.key) and _LAST_FIGURES.match(line.text):
+            beside = abs(line.middle - last.middle) < 0.4 * last.height
+            if beside and 0 < line.left - last.right < 3 * last.height:
+                gap = (last.right + line.left) / 2
+                places = (*last.places, *(gap,) * len(_HIDDEN), *line.places)
+                whole[-1] = replace(joined([last, line], _HIDDEN), places=places)
+                continue
+        whole.append(line)
+    return whole
 
 
 def labels_apart(line: Line) -> list[Line]:

@@ -38,6 +38,9 @@ def timeline_claims(sheet: Sheet, page: Page, locale: Locale) -> Iterator[Claim]
             if event not in past:
                 yield Claim("expected_at", event.time.iso or "", event.place, 0.66)
         newest = _newest(past)
+        if undated := _undated_step(sheet, events, newest, fact):
+            yield undated
+            continue
         for line in newest.texts:
             found = status_in(line.key, fact)
             if found and found[1] >= _PAST:
@@ -75,6 +78,21 @@ def _nearest(sheet: Sheet, index: int, line: Line) -> list[Line]:
     up = line.top - max((other.bottom for other in above), default=-(10**6))
     down = min((other.top for other in below), default=10**6) - line.bottom
     return list(above if up < down else below)
+
+
+def _undated_step(sheet: Sheet, events: Sequence[Event], newest: Event, fact: FactName) -> Claim | None:
+    """Where the newest is on top, a step over it that bears no time yet is the one that goes on."""
+    if newest is not events[0] or not newest.texts or newest.texts[0].top > newest.place.bottom:
+        return None
+    first = newest.texts[0]
+    for line in reversed(sheet.lines):
+        near = (
+            0 < first.top - line.top < 6 * first.height and abs(line.left - first.left) < 0.8 * first.height
+        )
+        found = status_in(line.key, fact) if near and len(line.text) <= 16 else None
+        if found and found[1] >= _PAST:
+            return Claim(fact, found[0], line, _SCORES[fact])
+    return None
 
 
 def _newest(events: Sequence[Event]) -> Event:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
+from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
 from adapters.readers.ocr.layout import Sheet
-from adapters.readers.ocr.lexicon import regex, words
-from adapters.readers.ocr.lines import Line
+from adapters.readers.ocr.lexicon import regex, says_a_status, words
+from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money, stated_unit
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, is_tab_row, status_in
 from bot.domain.vocabulary import FactName, Page
@@ -19,7 +21,10 @@ _HEADLINES: dict[Page, FactName] = {
     "subscription": "amount",
     "receipt": "amount",
 }
+_VISIT = regex("unlabelled.visit")
 _SHOP = regex("unlabelled.shop")
+_SENDER = re.compile(r"^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$", re.IGNORECASE)
+_SIGNED_OFF = regex("unlabelled.signed_off")
 _HEADING = regex("pages.title.charge_notice")
 _CARRIER = regex("unlabelled.carrier")
 _NUMBER_SHAPE = regex("unlabelled.number_shape")
@@ -33,12 +38,19 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         prominent = line.height > 1.3 * sheet.usual_height
         unit = locale.unit(money) or _unit_above(sheet, line)
         yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, unit)
-        if page in ("charge_notice", "payment_result"):
+        if page in ("charge_notice", "payment_result") and not [*_paid_to(sheet), *_paid_below(sheet)]:
             yield from _around(sheet, line, page, locale, taken)
     if page in ("charge_notice", "receipt", "payment_result"):
         yield from _brand(sheet, taken)
+    if page in ("charge_notice", "receipt", "payment_result", "refund", "order_detail"):
+        yield from _signed(sheet, taken)
+    if page in ("charge_notice", "payment_result") and headline is None:
+        yield from _shop_at_head(sheet, taken)
     if page in ("charge_notice", "payment_result"):
         yield from _paid_to(sheet)
+        yield from _paid_below(sheet)
+    if page in ("subscription", "payment_result", "order_detail", "receipt", "charge_notice"):
+        yield from _card_alone(sheet, taken)
     if page in ("order_detail", "order_list"):
         yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
@@ -47,10 +59,26 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield from _carrier_by_its_page(sheet, taken)
     if page in ("charge_notice", "payment_result", "receipt"):
         yield from _moment(sheet, locale, taken)
+    if page == "order_list":
+        yield from _day_of_order(sheet, locale, taken)
     if page == "receipt":
         yield from _issuer(sheet, taken)
     if page == "subscription":
         yield from _plan(sheet, taken)
+
+
+def _day_of_order(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
+    """The only day on an order's card is when it was ordered."""
+    found = [
+        (line, time)
+        for line in sheet.lines
+        if line not in taken and len(line.text) <= 30
+        for time in locale.times(line.text)
+        if time.iso and not time.relative
+    ]
+    if len(found) == 1:
+        line, time = found[0]
+        yield Claim("ordered_at", time.iso or "", line.part(time.start, time.end), 0.45)
 
 
 def _moment(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -96,10 +124,15 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
             continue
         gap = headline.top - line.bottom if line.middle < headline.middle else line.top - headline.bottom
         aside = abs((line.left + line.right) / 2 - centre)
-        if gap > 2.6 * headline.height or aside > 0.12 * sheet.width or line.top < 0.07 * sheet.height:
+        if (
+            gap > (2.6 if line.middle < headline.middle else 3.4) * headline.height
+            or aside > 0.12 * sheet.width
+            or line.top < 0.07 * sheet.height
+        ):
             continue
         if (
             len(line.text) > 30
+            or _PAID_TO.search(line.text)
             or re.search(
                 r"[，。,!！?？]|[^.][a-z]{3}\.$(?<!ltd\.)(?<!inc\.)(?<!llc\.)|正在|请|赚取|積分|积分|获得|\d{3,}",
                 line.text,
@@ -114,11 +147,18 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
             best = distance, line
     if best:
         yield Claim("merchant", best[1].text.strip(), best[1], 0.78)
+        return
+    for line in sheet.lines:
+        near = abs(headline.middle - line.middle) < 7 * headline.height and len(line.text) <= 24
+        if near and line is not headline and is_name(line, taken) and _SHOP.search(line.key):
+            yield Claim("merchant", line.text.strip(), line, 0.62)
+            return
 
 
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
 _NO_PLAN = regex("unlabelled.no_plan")
 _FROM = regex("unlabelled.from")
+_CARD_LINE = regex("unlabelled.card_line")
 _PAID_TO = regex("unlabelled.paid_to")
 _THANKS = re.compile(r"[\s,，!！]*(?:感谢|感謝|谢谢|謝謝|thank)", re.IGNORECASE)
 _FIRM = regex("unlabelled.firm")
@@ -132,13 +172,37 @@ def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             place = line.part(*match.span("it"))
             yield Claim("merchant", place.text.strip(), place, 0.75)
     names = [line for line in sheet.lines if is_name(line, taken) and line.top < 0.2 * sheet.height]
-    names = [line for line in names if not _FROM.search(line.text) and not _TITLE.search(line.key)]
+    names = [
+        line
+        for line in names
+        if not _FROM.search(line.text)
+        and not _TITLE.search(line.key)
+        and not re.search(r"\d:\d\d", line.text)
+    ]
+    priced = {id(line) for row in sheet.rows for line in row if any(price_of(other) for other in row)}
+    names = [line for line in names if id(line) not in priced]
     firms = [line for line in names if _FIRM.search(line.key)]
     if names:
         best = (firms or names)[0]
         if thanks := _THANKS.search(best.text, 2):
             best = best.part(0, thanks.start())
         yield Claim("merchant", best.text.strip(), best, 0.62 if firms else 0.58)
+
+
+def _signed(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """Who signs a letter: the line under the greeting at its end."""
+    for above, below in pairwise(sheet.rows):
+        close = below[0].top - above[0].bottom < 1.5 * above[0].height
+        if close and _SIGNED_OFF.search(above[0].key.strip()) and is_name(below[0], taken):
+            name = re.sub(
+                r"(?i)^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$",
+                "",
+                below[0].text.strip(),
+            )
+            start = below[0].text.find(name)
+            if 2 <= len(name) <= 32:
+                yield Claim("merchant", name, below[0].part(start, start + len(name)), 0.66)
+                return
 
 
 def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
@@ -149,6 +213,41 @@ def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
             continue
         if sum(line.key in other.key for other in sheet.lines) >= 2:
             yield Claim("merchant", line.text.strip(), line, 0.56)
+            return
+
+
+def _shop_at_head(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """A name that can only be a shop's, where the amount has a label and nothing else names it."""
+    for line in sheet.lines:
+        if line.middle < 0.45 * sheet.height and len(line.text) <= 24 and is_name(line, taken):
+            if _SHOP.search(line.key):
+                yield Claim("merchant", line.text.strip(), line, 0.6)
+                return
+
+
+def _paid_below(sheet: Sheet) -> Iterator[Claim]:
+    """You paid | Somebody | $68.00, one under the other in large letters."""
+    for index, line in enumerate(sheet.lines):
+        if not _YOU_PAID.fullmatch(line.key.strip()):
+            continue
+        names: list[Line] = []
+        for below in sheet.lines[index + 1 : index + 4]:
+            if price_of(below) or below.height < 0.7 * line.height or sheet.is_label(below):
+                break
+            names.append(below)
+        if names:
+            whole = joined(names)
+            yield Claim("merchant", whole.text.strip(), whole, 0.8)
+
+
+_YOU_PAID = re.compile(r"you (?:paid|sent)|paid to|payment to|付款给|支付给|已付款给|收款方")
+
+
+def _card_alone(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """A card's kind and its last figures, in a line of their own."""
+    for line in sheet.lines:
+        if line not in taken and _CARD_LINE.match(line.key):
+            yield Claim("payment_method", line.text.strip(), line, 0.55)
             return
 
 
@@ -172,23 +271,42 @@ def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         if is_tab_row(row) or not named:
             continue
         line = max(named, key=lambda line: len(line.text))
-        text = line.text.rstrip(" >›〉》")
+        text = _VISIT.sub("", line.text).rstrip(" >›〉》")
         arrow = len(text) < len(line.text.rstrip()) or any(
             re.fullmatch(r"[>›〉》]", other.text) for other in row[1:]
         )
         beside_status = len(row) > 1 and _is_status(row[-1], "order_list") and index < 2
-        if _SHOP.search(line.key.rstrip(" >›〉》")) or beside_status or (arrow and len(text) >= 3):
-            score = 0.7 if _SHOP.search(line.key.rstrip(" >›〉》")) else 0.66 if beside_status else 0.45
+        if _SHOP.search(fold(text)) or beside_status or (arrow and len(text) >= 3):
+            score = 0.7 if _SHOP.search(fold(text)) else 0.66 if beside_status else 0.45
             yield Claim("merchant", text.strip(), line.part(0, len(text)), score)
 
 
+def _with_wrapped(sheet: Sheet) -> Iterator[Line]:
+    """The lines; and those that go on in a few letters or figures under them, whole: 圆通速|递."""
+    for index, row in enumerate(sheet.rows):
+        below = sheet.rows[index + 1] if index + 1 < len(sheet.rows) else []
+        for line in row:
+            ends = [
+                other
+                for other in below
+                if len(other.text) <= 6
+                and abs(other.left - line.left) < 0.5 * line.height
+                and -0.4 * line.height < other.top - line.bottom < 0.4 * line.height
+                and line.text[-1:].isdigit() == other.text.isdigit()
+            ]
+            yield joined([line, ends[0]], "") if ends else line
+
+
 def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
-    for line in sheet.lines:
+    whole = list(_with_wrapped(sheet))
+    for line in whole:
         match = words("carriers").search(line.key) or _CARRIER.search(line.text)
         if not match or len(line.text) > 44 or match.start() > 20:
             continue
         place = line.part(*match.span())
         rest = line.key[match.end() :]
+        if re.match(r"\.[a-z]", rest):
+            continue  # of a link
         score = (
             0.5
             + 0.25 * (match.end() - match.start()) / max(1, len(line.key))
@@ -198,15 +316,17 @@ def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         number = re.search(r"[A-Za-z]{0,4}\d[A-Za-z0-9\s-]{7,30}", line.text[match.end() :])
         if number and re.match(r"\W*$", rest[: number.start()]):
             yield from _tracking(line.part(match.end() + number.start(), match.end() + number.end()), 0.8)
-    for line in sheet.lines:
-        if match := _NUMBER_SHAPE.search(line.text):
-            yield from _tracking(line.part(*match.span()), 0.7)
+    for line in whole:
+        text = re.sub(r"(?<=[A-Z0-9])\s(?=\d{2})", "", line.text) if line.text[:2].isalnum() else line.text
+        if match := _NUMBER_SHAPE.search(text):
+            place = line.part(*match.span()) if text == line.text else line
+            yield Claim("tracking_no", re.sub(r"\s", "", match[0]), place, 0.7)
+            name = re.fullmatch(r"([A-Z][a-z]{3,}(?:\s[A-Z][A-Za-z]+)?)\s", text[: match.start()])
+            if name and name[1] not in ("Item", "Parcel", "Package", "Tracking", "Shipment", "Number"):
+                yield Claim("carrier", name[1], line.part(0, len(name[1])), 0.6)
 
 
-_TITLE_WORDS = re.compile(
-    r"track|ship|parcel|package|deliver|order|detail|status|my |history|travel|search|home|sign|log ?in|help|menu",
-    re.I,
-)
+_TITLE_WORDS = regex("unlabelled.title_words")
 
 
 def _carrier_by_its_page(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
@@ -239,8 +359,16 @@ def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     names = [
         line
         for line in sheet.lines
-        if is_name(line, taken) and len(line.text) > 1 and not _says_when_or_how_much(line)
+        if is_name(line, taken)
+        and len(line.text) > 1
+        and not _says_when_or_how_much(line)
+        and not says_a_status(line.key)
     ]
+    head = sheet.rows[0] if sheet.rows else []
+    if len(head) >= 2 and says_a_status(head[-1].key) and any(line in names for line in head):
+        name = max((line for line in head if line in names), key=lambda line: len(line.text))
+        yield Claim("plan", name.text.strip(), name, 0.8)
+        return
     if len(sheet.lines) <= 8 and not sheet.labels and len(names) >= 2 and names[0].left < 0.5 * sheet.width:
         yield Claim("merchant", names[0].text.strip(), names[0], 0.6)
         yield Claim("plan", names[1].text.strip(), names[1], 0.6)
