@@ -60,15 +60,17 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
     if page in ("charge_notice", "payment_result", "receipt"):
         yield from _moment(sheet, locale, taken)
     if page == "order_list":
-        yield from _day_of_order(sheet, locale, taken)
+        yield from _only_day(sheet, locale, taken, "ordered_at")
+    if page == "receipt":
+        yield from _only_day(sheet, locale, taken, "charged_at")
     if page == "receipt":
         yield from _issuer(sheet, taken)
     if page == "subscription":
         yield from _plan(sheet, taken)
 
 
-def _day_of_order(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
-    """The only day on an order's card is when it was ordered."""
+def _only_day(sheet: Sheet, locale: Locale, taken: Taken, name: FactName) -> Iterator[Claim]:
+    """The only day on an order's card is when it was ordered, on a receipt when it was paid."""
     found = [
         (line, time)
         for line in sheet.lines
@@ -78,7 +80,7 @@ def _day_of_order(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]
     ]
     if len(found) == 1:
         line, time = found[0]
-        yield Claim("ordered_at", time.iso or "", line.part(time.start, time.end), 0.45)
+        yield Claim(name, time.iso or "", line.part(time.start, time.end), 0.45)
 
 
 def _moment(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
