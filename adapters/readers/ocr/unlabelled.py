@@ -219,10 +219,10 @@ def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 def _shop_at_head(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """A name that can only be a shop's, where the amount has a label and nothing else names it."""
     for line in sheet.lines:
-        if line.middle < 0.45 * sheet.height and len(line.text) <= 24 and is_name(line, taken):
-            if _SHOP.search(line.key):
-                yield Claim("merchant", line.text.strip(), line, 0.6)
-                return
+        named = _SHOP.search(line.key) and is_name(line, taken) and not re.search(r"[，。,:：¥$]", line.text)
+        if named and line.middle < 0.45 * sheet.height and len(line.text) <= 24 and not find_money(line.text):
+            yield Claim("merchant", line.text.strip(), line, 0.6)
+            return
 
 
 def _paid_below(sheet: Sheet) -> Iterator[Claim]:
