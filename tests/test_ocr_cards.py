@@ -257,3 +257,39 @@ def test_a_coupon_names_its_shop_and_status() -> None:
     assert found["merchant"] == ["晨曦烘焙"]
     assert found["discount"] == ["15.00"]
     assert found["coupon_status"] == ["usable"]
+
+
+def test_agreements_in_a_list_each_for_itself() -> None:
+    page = sheet(
+        [("云帆听书季卡", 40), ("使用中", 600)],
+        [("每季扣36元，下次2026-05-02", 40)],
+        [("小橙单车月卡", 40), ("已关闭", 600)],
+        [("2026-01-08解约", 40)],
+    )
+    image = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    found = find_facts(page, "subscription", LOCALE, image)
+    assert {f.group: f.value for f in found if f.name == "plan"} == {0: "云帆听书季卡", 1: "小橙单车月卡"}
+    assert {f.group: f.value for f in found if f.name == "auto_renewal"} == {0: "on", 1: "off"}
+
+
+def test_coupons_in_a_grid_keep_their_own_status() -> None:
+    page = sheet(
+        [("8元", 60, 80), ("30元", 420, 80)],
+        [("满40元可用", 60), ("满200元可用", 420)],
+        [("去使用", 60), ("已过期", 420)],
+        pitch=90,
+    )
+    image = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    found = find_facts(page, "coupon", LOCALE, image)
+    by_group: dict[int | None, set[str]] = {}
+    for fact in found:
+        by_group.setdefault(fact.group, set()).add(fact.value)
+    assert sorted(map(sorted, by_group.values())) == [["30.00", "expired"], ["8.00", "usable"]]
+
+
+def test_a_date_beside_a_label_of_sums_is_when_it_was_paid() -> None:
+    found = facts(
+        "order_detail", [("Charged", 40), ("9 March 2026", 500)], [("Order total", 40), ("$18.00", 500)]
+    )
+    assert found["charged_at"] == ["2026-03-09"]
+    assert found["amount"] == ["18.00"]

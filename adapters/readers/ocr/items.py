@@ -198,7 +198,9 @@ def title_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
 def _is_prose(passage: Passage) -> bool:
     """Sentences, not a title that is wrapped."""
     return (
-        len(passage.lines) > 1 and len(passage.text) > 40 and bool(re.search(r"[。.,，]\s?\S", passage.text))
+        len(passage.lines) > 1
+        and len(passage.text) > 40
+        and len(re.findall(r"[。，]|[.,](?=\s\S)", passage.text)) >= (1 if "，" in passage.text else 2)
     )
 
 

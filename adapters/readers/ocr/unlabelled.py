@@ -44,6 +44,8 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         yield from _brand(sheet, taken)
     if page in ("charge_notice", "receipt", "payment_result", "refund", "order_detail"):
         yield from _signed(sheet, taken)
+    if page in ("charge_notice", "payment_result") and headline is None:
+        yield from _shop_at_head(sheet, taken)
     if page in ("charge_notice", "payment_result"):
         yield from _paid_to(sheet)
         yield from _paid_below(sheet)
@@ -124,7 +126,11 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
             continue
         gap = headline.top - line.bottom if line.middle < headline.middle else line.top - headline.bottom
         aside = abs((line.left + line.right) / 2 - centre)
-        if gap > 2.6 * headline.height or aside > 0.12 * sheet.width or line.top < 0.07 * sheet.height:
+        if (
+            gap > (2.6 if line.middle < headline.middle else 3.4) * headline.height
+            or aside > 0.12 * sheet.width
+            or line.top < 0.07 * sheet.height
+        ):
             continue
         if (
             len(line.text) > 30
@@ -143,6 +149,12 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
             best = distance, line
     if best:
         yield Claim("merchant", best[1].text.strip(), best[1], 0.78)
+        return
+    for line in sheet.lines:
+        near = abs(headline.middle - line.middle) < 7 * headline.height and len(line.text) <= 24
+        if near and line is not headline and is_name(line, taken) and _SHOP.search(line.key):
+            yield Claim("merchant", line.text.strip(), line, 0.62)
+            return
 
 
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
@@ -204,6 +216,15 @@ def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         if sum(line.key in other.key for other in sheet.lines) >= 2:
             yield Claim("merchant", line.text.strip(), line, 0.56)
             return
+
+
+def _shop_at_head(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
+    """A name that can only be a shop's, where the amount has a label and nothing else names it."""
+    for line in sheet.lines:
+        if line.middle < 0.45 * sheet.height and len(line.text) <= 24 and is_name(line, taken):
+            if _SHOP.search(line.key):
+                yield Claim("merchant", line.text.strip(), line, 0.6)
+                return
 
 
 def _paid_below(sheet: Sheet) -> Iterator[Claim]:
