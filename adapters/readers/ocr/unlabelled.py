@@ -27,6 +27,7 @@ _HEADLINES: dict[Page, FactName] = {
     "subscription": "amount",
     "receipt": "amount",
 }
+_PROSE = re.compile(r"[，。！？；【】,;!?]")
 _VISIT = regex("unlabelled.visit")
 _SHOP = regex("unlabelled.shop")
 _SENDER = re.compile(r"^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$", re.IGNORECASE)
@@ -144,7 +145,7 @@ _PAID_TO = regex("unlabelled.paid_to")
 def _shop_at_head(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """A name that can only be a shop's, where the amount has a label and nothing else names it."""
     for line in sheet.lines:
-        high = line.middle < 0.45 * sheet.height and len(line.text) <= 24
+        high = line.middle < 0.45 * sheet.height and len(line.text) <= 24 and not _PROSE.search(line.text)
         if high and is_name(line, taken) and _SHOP.search(line.key):
             yield Claim("merchant", line.text.strip(), line, 0.6)
             return
