@@ -96,3 +96,10 @@ def _stands_alone(sheet: Sheet, row: Sequence[Line], line: Line) -> bool:
 
 def _is_steps(row: Sequence[Line], fact: FactName) -> bool:
     return sum(1 for line in row if len(line.text) <= 10 and status_in(line.key, fact)) >= 3
+
+
+def is_status(line: Line, page: Page) -> bool:
+    """Whether a line says a status of such a page, and names nothing."""
+    return any(
+        (found := status_in(line.key, fact)) and found[1] > 0.4 for fact in STATUS_OF_PAGE.get(page, ())
+    )

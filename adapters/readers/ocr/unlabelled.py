@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from adapters.readers.ocr.carriers import carrier_by_its_page, carrier_claims
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
@@ -14,10 +15,10 @@ from adapters.readers.ocr.letters import (
     only_day_claims,
     signature_claims,
 )
-from adapters.readers.ocr.lexicon import regex, says_a_status, words
+from adapters.readers.ocr.lexicon import regex, says_a_status
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money, stated_unit
-from adapters.readers.ocr.statuses import STATUS_OF_PAGE, is_tab_row, status_in
+from adapters.readers.ocr.statuses import is_status, is_tab_row
 from bot.domain.vocabulary import FactName, Page
 
 _HEADLINES: dict[Page, FactName] = {
@@ -27,13 +28,9 @@ _HEADLINES: dict[Page, FactName] = {
     "subscription": "amount",
     "receipt": "amount",
 }
-_PROSE = re.compile(r"[，。！？；【】,;!?]")
 _VISIT = regex("unlabelled.visit")
 _SHOP = regex("unlabelled.shop")
-_SENDER = re.compile(r"^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$", re.IGNORECASE)
 _HEADING = regex("pages.title.charge_notice")
-_CARRIER = regex("unlabelled.carrier")
-_NUMBER_SHAPE = regex("unlabelled.number_shape")
 
 
 def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -60,9 +57,9 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
     if page in ("order_detail", "order_list"):
         yield from shop_claims(sheet, taken)
     if page in ("logistics", "order_detail"):
-        yield from _carrier(sheet, taken)
+        yield from carrier_claims(sheet, taken)
     if page == "logistics":
-        yield from _carrier_by_its_page(sheet, taken)
+        yield from carrier_by_its_page(sheet, taken)
     if page in ("charge_notice", "payment_result", "receipt"):
         yield from moment_claims(sheet, locale, taken)
     if page == "order_list":
@@ -102,7 +99,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
     centre = (headline.left + headline.right) / 2
     best: tuple[float, Line] | None = None
     for line in sheet.lines:
-        if line is headline or not is_name(line, taken) or _is_status(line, page) or locale.times(line.text):
+        if line is headline or not is_name(line, taken) or is_status(line, page) or locale.times(line.text):
             continue
         gap = headline.top - line.bottom if line.middle < headline.middle else line.top - headline.bottom
         aside = abs((line.left + line.right) / 2 - centre)
@@ -145,8 +142,10 @@ _PAID_TO = regex("unlabelled.paid_to")
 def _shop_at_head(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """A name that can only be a shop's, where the amount has a label and nothing else names it."""
     for line in sheet.lines:
-        high = line.middle < 0.45 * sheet.height and len(line.text) <= 24 and not _PROSE.search(line.text)
-        if high and is_name(line, taken) and _SHOP.search(line.key):
+        named = (
+            _SHOP.search(line.key) and is_name(line, taken) and not re.search(r"[，。,:：¥$【】]", line.text)
+        )
+        if named and line.middle < 0.45 * sheet.height and len(line.text) <= 24 and not find_money(line.text):
             yield Claim("merchant", line.text.strip(), line, 0.6)
             return
 
@@ -185,12 +184,6 @@ def _paid_to(sheet: Sheet) -> Iterator[Claim]:
             yield Claim("merchant", place.text.strip(), place, 0.8)
 
 
-def _is_status(line: Line, page: Page) -> bool:
-    return any(
-        (found := status_in(line.key, fact)) and found[1] > 0.4 for fact in STATUS_OF_PAGE.get(page, ())
-    )
-
-
 def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     for index, row in enumerate(sheet.rows):
         named = [line for line in row[:2] if is_name(line, taken) and len(line.text) <= 32]
@@ -201,80 +194,10 @@ def shop_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         arrow = len(text) < len(line.text.rstrip()) or any(
             re.fullmatch(r"[>›〉》]", other.text) for other in row[1:]
         )
-        beside_status = len(row) > 1 and _is_status(row[-1], "order_list") and index < 2
+        beside_status = len(row) > 1 and is_status(row[-1], "order_list") and index < 2
         if _SHOP.search(fold(text)) or beside_status or (arrow and len(text) >= 3):
             score = 0.7 if _SHOP.search(fold(text)) else 0.66 if beside_status else 0.45
             yield Claim("merchant", text.strip(), line.part(0, len(text)), score)
-
-
-def _with_wrapped(sheet: Sheet) -> Iterator[Line]:
-    """The lines; and those that go on in a few letters or figures under them, whole: 圆通速|递."""
-    for index, row in enumerate(sheet.rows):
-        below = sheet.rows[index + 1] if index + 1 < len(sheet.rows) else []
-        for line in row:
-            ends = [
-                other
-                for other in below
-                if len(other.text) <= 6
-                and abs(other.left - line.left) < 0.5 * line.height
-                and -0.4 * line.height < other.top - line.bottom < 0.4 * line.height
-                and line.text[-1:].isdigit() == other.text.isdigit()
-            ]
-            yield joined([line, ends[0]], "") if ends else line
-
-
-def _carrier(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
-    whole = list(_with_wrapped(sheet))
-    for line in whole:
-        match = words("carriers").search(line.key) or _CARRIER.search(line.text)
-        if not match or len(line.text) > 44 or match.start() > 20:
-            continue
-        place = line.part(*match.span())
-        rest = line.key[match.end() :]
-        if re.match(r"\.[a-z]", rest):
-            continue  # of a link
-        score = (
-            0.5
-            + 0.25 * (match.end() - match.start()) / max(1, len(line.key))
-            - 0.1 * line.middle / sheet.height
-        )
-        yield Claim("carrier", place.text, place, score)
-        number = re.search(r"[A-Za-z]{0,4}\d[A-Za-z0-9\s-]{7,30}", line.text[match.end() :])
-        if number and re.match(r"\W*$", rest[: number.start()]):
-            yield from _tracking(line.part(match.end() + number.start(), match.end() + number.end()), 0.8)
-    for line in whole:
-        text = re.sub(r"(?<=[A-Z0-9])\s(?=\d{2})", "", line.text) if line.text[:2].isalnum() else line.text
-        if match := _NUMBER_SHAPE.search(text):
-            place = line.part(*match.span()) if text == line.text else line
-            yield Claim("tracking_no", re.sub(r"\s", "", match[0]), place, 0.7)
-            name = re.fullmatch(r"([A-Z][a-z]{3,}(?:\s[A-Z][A-Za-z]+)?)\s", text[: match.start()])
-            if name and name[1] not in ("Item", "Parcel", "Package", "Tracking", "Shipment", "Number"):
-                yield Claim("carrier", name[1], line.part(0, len(name[1])), 0.6)
-
-
-_TITLE_WORDS = regex("unlabelled.title_words")
-
-
-def _carrier_by_its_page(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
-    """A carrier's own page bears its name at the head."""
-    for line in sheet.lines:
-        if line.middle > 0.16 * sheet.height:
-            return
-        brand = re.fullmatch(r"[A-Z][A-Za-z]{3,}(?:\s[A-Z][A-Za-z]+)?", line.text.strip())
-        if (
-            brand
-            and not _TITLE_WORDS.search(line.key)
-            and is_name(line, taken)
-            and not _is_status(line, "logistics")
-        ):
-            yield Claim("carrier", line.text.strip(), line, 0.45)
-            return
-
-
-def _tracking(place: Line, score: float) -> Iterator[Claim]:
-    value = re.sub(r"\s", "", place.text)
-    if sum(c.isdigit() for c in value) >= 8:
-        yield Claim("tracking_no", value, place, score)
 
 
 def _says_when_or_how_much(line: Line) -> bool:
