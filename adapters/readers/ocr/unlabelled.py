@@ -2,13 +2,19 @@
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 from adapters.readers.ocr.carriers import carrier_by_its_page, carrier_claims
 from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.folding import fold
 from adapters.readers.ocr.items import PLAN_WORDS, is_name, price_of
 from adapters.readers.ocr.layout import Sheet
+from adapters.readers.ocr.letters import (
+    brand_claims,
+    issuer_claims,
+    moment_claims,
+    only_day_claims,
+    signature_claims,
+)
 from adapters.readers.ocr.lexicon import regex, says_a_status
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money, stated_unit
@@ -24,8 +30,6 @@ _HEADLINES: dict[Page, FactName] = {
 }
 _VISIT = regex("unlabelled.visit")
 _SHOP = regex("unlabelled.shop")
-_SENDER = re.compile(r"^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$", re.IGNORECASE)
-_SIGNED_OFF = regex("unlabelled.signed_off")
 _HEADING = regex("pages.title.charge_notice")
 
 
@@ -40,9 +44,9 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         if page in ("charge_notice", "payment_result") and not [*_paid_to(sheet), *_paid_below(sheet)]:
             yield from _around(sheet, line, page, locale, taken)
     if page in ("charge_notice", "receipt", "payment_result"):
-        yield from _brand(sheet, taken)
+        yield from brand_claims(sheet, taken)
     if page in ("charge_notice", "receipt", "payment_result", "refund", "order_detail"):
-        yield from _signed(sheet, taken)
+        yield from signature_claims(sheet, taken)
     if page in ("charge_notice", "payment_result") and headline is None:
         yield from _shop_at_head(sheet, taken)
     if page in ("charge_notice", "payment_result"):
@@ -57,41 +61,15 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
     if page == "logistics":
         yield from carrier_by_its_page(sheet, taken)
     if page in ("charge_notice", "payment_result", "receipt"):
-        yield from _moment(sheet, locale, taken)
+        yield from moment_claims(sheet, locale, taken)
     if page == "order_list":
-        yield from _only_day(sheet, locale, taken, "ordered_at")
+        yield from only_day_claims(sheet, locale, taken, "ordered_at")
     if page == "receipt":
-        yield from _only_day(sheet, locale, taken, "charged_at")
+        yield from only_day_claims(sheet, locale, taken, "charged_at")
     if page == "receipt":
-        yield from _issuer(sheet, taken)
+        yield from issuer_claims(sheet, taken)
     if page == "subscription":
         yield from _plan(sheet, taken)
-
-
-def _only_day(sheet: Sheet, locale: Locale, taken: Taken, name: FactName) -> Iterator[Claim]:
-    """The only day on an order's card is when it was ordered, on a receipt when it was paid."""
-    found = [
-        (line, time)
-        for line in sheet.lines
-        if line not in taken and len(line.text) <= 30
-        for time in locale.times(line.text)
-        if time.iso and not time.relative
-    ]
-    if len(found) == 1:
-        line, time = found[0]
-        yield Claim(name, time.iso or "", line.part(time.start, time.end), 0.45)
-
-
-def _moment(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
-    """A date with a time of day that stands alone, and is the only one, is when it happened."""
-    found = [
-        (line, times[0])
-        for line in sheet.lines
-        if line not in taken and (times := locale.times(line.text)) and times[0].day and times[0].clock
-    ]
-    if len(found) == 1 and found[0][1].end - found[0][1].start > 0.6 * len(found[0][0].text):
-        line, time = found[0]
-        yield Claim("charged_at", time.iso or "", line.part(time.start, time.end), 0.5)
 
 
 def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
@@ -156,71 +134,17 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
             return
 
 
-_LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
 _NO_PLAN = regex("unlabelled.no_plan")
-_FROM = regex("unlabelled.from")
 _CARD_LINE = regex("unlabelled.card_line")
 _PAID_TO = regex("unlabelled.paid_to")
-_THANKS = re.compile(r"[\s,，!！]*(?:感谢|感謝|谢谢|謝謝|thank)", re.IGNORECASE)
-_FIRM = regex("unlabelled.firm")
-_TITLE = regex("pages.title.receipt")
-
-
-def _issuer(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
-    """Who sent a receipt: it says so, or stands at the head."""
-    for line in sheet.lines:
-        if match := _FROM.search(line.text):
-            place = line.part(*match.span("it"))
-            yield Claim("merchant", place.text.strip(), place, 0.75)
-    names = [line for line in sheet.lines if is_name(line, taken) and line.top < 0.2 * sheet.height]
-    names = [
-        line
-        for line in names
-        if not _FROM.search(line.text)
-        and not _TITLE.search(line.key)
-        and not re.search(r"\d:\d\d", line.text)
-    ]
-    priced = {id(line) for row in sheet.rows for line in row if any(price_of(other) for other in row)}
-    names = [line for line in names if id(line) not in priced]
-    firms = [line for line in names if _FIRM.search(line.key)]
-    if names:
-        best = (firms or names)[0]
-        if thanks := _THANKS.search(best.text, 2):
-            best = best.part(0, thanks.start())
-        yield Claim("merchant", best.text.strip(), best, 0.62 if firms else 0.58)
-
-
-def _signed(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
-    """Who signs a letter: the line under the greeting at its end."""
-    for above, below in pairwise(sheet.rows):
-        close = below[0].top - above[0].bottom < 1.5 * above[0].height
-        if close and _SIGNED_OFF.search(above[0].key.strip()) and is_name(below[0], taken):
-            name = re.sub(
-                r"(?i)^(?:the|your)\s+|\s+(?:customer )?(?:team|support|billing|crew)$",
-                "",
-                below[0].text.strip(),
-            )
-            start = below[0].text.find(name)
-            if 2 <= len(name) <= 32:
-                yield Claim("merchant", name, below[0].part(start, start + len(name)), 0.66)
-                return
-
-
-def _brand(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
-    """A name at the head of a page that the text below takes up again is whom the page is from."""
-    for line in sheet.lines:
-        head = line.middle < 0.35 * sheet.height and 3 <= len(line.text) <= 24 and is_name(line, taken)
-        if not head or not _LATIN_NAME.match(line.text):
-            continue
-        if sum(line.key in other.key for other in sheet.lines) >= 2:
-            yield Claim("merchant", line.text.strip(), line, 0.56)
-            return
 
 
 def _shop_at_head(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """A name that can only be a shop's, where the amount has a label and nothing else names it."""
     for line in sheet.lines:
-        named = _SHOP.search(line.key) and is_name(line, taken) and not re.search(r"[，。,:：¥$]", line.text)
+        named = (
+            _SHOP.search(line.key) and is_name(line, taken) and not re.search(r"[，。,:：¥$【】]", line.text)
+        )
         if named and line.middle < 0.45 * sheet.height and len(line.text) <= 24 and not find_money(line.text):
             yield Claim("merchant", line.text.strip(), line, 0.6)
             return
