@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
 from importlib.metadata import version
 from importlib.resources import files
@@ -314,25 +315,28 @@ def new_id() -> str:
     return secrets.token_urlsafe(16)
 
 
-@dataclass(frozen=True, slots=True)
 class DemoShop:
-    """The demo shop's sample screenshots, also as files in ``folder``."""
+    """The demo shop, with its records as of today, and its sample screenshots, drawn into ``folder``."""
 
-    folder: Path
-    samples: Sequence["Screenshot"]
+    def __init__(self, shop: "OrderFile", now: datetime, folder: Path) -> None:
+        self._shop, self._now, self.folder = shop, now, folder
+        self.samples: Sequence[Screenshot] = ()
+
+    async def draw(self, *names: str) -> None:
+        """Draws the samples of these names, or all."""
+        from adapters.orders.demo.screenshots import NAMES, screenshots
+
+        self.samples = await asyncio.to_thread(screenshots, self._shop, self._now, names or NAMES)
+        await asyncio.to_thread(_write_samples, self.folder, self.samples)
 
 
-async def load_demo_shop(settings: Settings, folder: Path) -> DemoShop:
-    """Puts the demo shop's records, as of today, into the order store, and its screenshots into a folder."""
-    from adapters.orders.demo.screenshots import screenshots
+async def open_demo_shop(settings: Settings, folder: Path) -> DemoShop:
+    """Puts the demo shop's records, as of today, into the order store."""
     from adapters.orders.demo.shop import open_demo_shop
 
     now = settings.clock()()
     async with opened_orders(settings) as orders:
-        shop = await open_demo_shop(orders, now)
-    samples = await asyncio.to_thread(screenshots, shop, now)
-    await asyncio.to_thread(_write_samples, folder, samples)
-    return DemoShop(folder, samples)
+        return DemoShop(await open_demo_shop(orders, now), now, folder)
 
 
 def _write_samples(folder: Path, samples: Sequence["Screenshot"]) -> None:

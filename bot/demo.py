@@ -3,6 +3,8 @@
 import asyncio
 import json
 import secrets
+import shutil
+import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,12 +15,13 @@ import httpx
 from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 
-from bot.app import App, DemoShop, load_demo_shop, open_app
+from bot.app import App, DemoShop, open_app, open_demo_shop
 from bot.domain.vocabulary import CustomerId
 from bot.doors.widget import sign
 from bot.serve import ended_by_sigterm, listening, serving
 from bot.settings import Settings
 
+PLAYED = "renewal-bill.png"
 CONVERSATION = ("为什么扣我钱？", "关了吧", "自动续费关掉了吗？帮我再关一次")
 
 ANSWERED_WITHIN = 60.0
@@ -32,10 +35,11 @@ async def run_demo(port: int, *, play: bool) -> None:
         stack.enter_context(ended_by_sigterm())
         listener = stack.enter_context(listening(settings))
         app = await stack.enter_async_context(open_app(settings, migrated=True, warm=True))
-        shop = await load_demo_shop(settings, settings.home / "demo")
+        shop = await open_demo_shop(settings, settings.home / "demo")
         running = await stack.enter_async_context(serving(app, "all", listener))
         if play:
             await Player(app, shop, running.address).play()
+        await shop.draw()
         _show_addresses(settings, shop, running.address)
         await running.end()
 
@@ -57,7 +61,8 @@ class Player:
         self._app, self._shop, self._address = app, shop, address
 
     async def play(self) -> None:
-        sample = self._shop.samples[0]
+        await self._shop.draw(PLAYED)
+        (sample,) = self._shop.samples
         customer = sample.customer
         secret = self._app.settings.widget_secret
         picture = await self._upload(sample.data)
@@ -120,6 +125,12 @@ def _show_addresses(settings: Settings, shop: DemoShop, address: str) -> None:
     click.echo("Try, in another terminal:")
     for sample in shop.samples[:4]:
         click.echo(
-            f'  {home}shotdesk ask "{sample.question}" --customer {sample.customer}'
+            f'  {home}{_command()} ask "{sample.question}" --customer {sample.customer}'
             f" --image {shop.folder / sample.name}"
         )
+
+
+def _command() -> str:
+    """The command as it was called: ``make demo`` calls it by its path."""
+    called = Path(sys.argv[0])
+    return "shotdesk" if shutil.which("shotdesk") else str(called)

@@ -10,7 +10,6 @@ import yaml
 
 from adapters.orders.file import OrderFile
 from adapters.orders.sql import SqlOrders
-from bot.domain.errors import NotFound
 
 _DAY = r"(?P<days>[+-]\d+)d(?: (?P<months>[+-]\d+)m)?"
 _WHEN = re.compile(_DAY + r"(?: (?P<time>\d\d:\d\d(?::\d\d)?))?")
@@ -28,15 +27,9 @@ def demo_shop(now: datetime) -> OrderFile:
 
 
 async def open_demo_shop(orders: SqlOrders, now: datetime) -> OrderFile:
-    """Puts today's shop into the store, in place of an older day's.
-
-    If it is there already it stays as it has become: what was done in it is not undone by a restart.
-    """
+    """Puts today's shop into the store, in place of what was there: every start of the demo begins afresh."""
     shop = demo_shop(now)
-    try:
-        await orders.show(shop.orders[0].order_no)
-    except NotFound:
-        await orders.load(shop, afresh=True)
+    await orders.load(shop, afresh=True)
     return shop
 
 
