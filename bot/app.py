@@ -46,7 +46,7 @@ from bot.settings import PREFIX, Settings, explain
 from bot.workers import Workers
 
 if TYPE_CHECKING:
-    from adapters.orders.demo.screenshots import Screenshot
+    from adapters.orders.demo.screenshots import Sample, Screenshot
     from adapters.orders.file import OrderFile
     from adapters.orders.sql import SqlOrders
 
@@ -319,15 +319,18 @@ class DemoShop:
     """The demo shop, with its records as of today, and its sample screenshots, drawn into ``folder``."""
 
     def __init__(self, shop: "OrderFile", now: datetime, folder: Path) -> None:
+        from adapters.orders.demo.screenshots import SAMPLES
+
         self._shop, self._now, self.folder = shop, now, folder
-        self.samples: Sequence[Screenshot] = ()
+        self.samples: Sequence[Sample] = SAMPLES
 
-    async def draw(self, *names: str) -> None:
-        """Draws the samples of these names, or all."""
-        from adapters.orders.demo.screenshots import NAMES, screenshots
+    async def draw(self, *samples: "Sample") -> Sequence["Screenshot"]:
+        """Draws some samples."""
+        from adapters.orders.demo.screenshots import screenshots
 
-        self.samples = await asyncio.to_thread(screenshots, self._shop, self._now, names or NAMES)
-        await asyncio.to_thread(_write_samples, self.folder, self.samples)
+        drawn = await asyncio.to_thread(screenshots, self._shop, self._now, samples)
+        await asyncio.to_thread(_write_samples, self.folder, drawn)
+        return drawn
 
 
 async def open_demo_shop(settings: Settings, folder: Path) -> DemoShop:

@@ -21,7 +21,6 @@ from bot.doors.widget import sign
 from bot.serve import ended_by_sigterm, listening, serving
 from bot.settings import Settings
 
-PLAYED = "renewal-bill.png"
 CONVERSATION = ("为什么扣我钱？", "关了吧", "自动续费关掉了吗？帮我再关一次")
 
 ANSWERED_WITHIN = 60.0
@@ -39,8 +38,8 @@ async def run_demo(port: int, *, play: bool) -> None:
         running = await stack.enter_async_context(serving(app, "all", listener))
         if play:
             await Player(app, shop, running.address).play()
-        await shop.draw()
         _show_addresses(settings, shop, running.address)
+        await shop.draw(*shop.samples)
         await running.end()
 
 
@@ -61,8 +60,7 @@ class Player:
         self._app, self._shop, self._address = app, shop, address
 
     async def play(self) -> None:
-        await self._shop.draw(PLAYED)
-        (sample,) = self._shop.samples
+        (sample,) = await self._shop.draw(self._shop.samples[0])
         customer = sample.customer
         secret = self._app.settings.widget_secret
         picture = await self._upload(sample.data)

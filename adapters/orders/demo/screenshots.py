@@ -12,13 +12,19 @@ from bot.domain.vocabulary import CustomerId
 
 
 @dataclass(frozen=True, slots=True)
-class Screenshot:
-    """A picture (PNG) to try the bot with: as whom, and what to ask."""
+class Sample:
+    """A picture to try the bot with, before it is drawn: as whom, and what to ask."""
 
     name: str
-    data: bytes
     customer: CustomerId
     question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Screenshot(Sample):
+    """The same, drawn: a PNG."""
+
+    data: bytes
 
 
 _Page = Callable[[Records, datetime], Phone]
@@ -38,20 +44,23 @@ _PAGES: tuple[tuple[str, str, str, _Page], ...] = (
 )
 
 
-NAMES = tuple(f"{name}.png" for name, *_ in _PAGES)
+SAMPLES = tuple(Sample(f"{name}.png", CustomerId(customer), ask) for name, customer, ask, _ in _PAGES)
 
 
-def screenshots(shop: OrderFile, now: datetime, names: Collection[str] = NAMES) -> tuple[Screenshot, ...]:
+def screenshots(
+    shop: OrderFile, now: datetime, samples: Collection[Sample] = SAMPLES
+) -> tuple[Screenshot, ...]:
     """The same pictures for the same shop and clock. Each takes about 0.1 s: call it in a thread."""
+    pages = zip(SAMPLES, _PAGES, strict=True)
     return tuple(
         Screenshot(
-            name=f"{name}.png",
-            data=page(records_of(shop, customer), now).png(),
-            customer=CustomerId(customer),
-            question=question,
+            name=sample.name,
+            customer=sample.customer,
+            question=sample.question,
+            data=page(records_of(shop, sample.customer), now).png(),
         )
-        for name, customer, question, page in _PAGES
-        if f"{name}.png" in names
+        for sample, (*_, page) in pages
+        if sample in samples
     )
 
 
