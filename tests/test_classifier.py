@@ -18,6 +18,8 @@ from adapters.classifier.descent import least
 from adapters.classifier.encoder import Encoder
 from bot.domain.ports import Classifier
 
+pytestmark = pytest.mark.full  # trains, again and again; the dialogues try the trained one all the time
+
 ROOT = Path(__file__).parents[1]
 OFFER = "要帮您关闭自动续费吗?"
 
@@ -294,7 +296,6 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> TextClassifier:
     return load(ROOT / "intents", tmp_path_factory.mktemp("classifier"))
 
 
-@pytest.mark.full
 @pytest.mark.parametrize(("language", "floor"), [("zh", 0.86), ("en", 0.75)])
 def test_held_out_texts(shipped: TextClassifier, language: str, floor: float) -> None:
     score = measure(shipped, ROOT / "tests" / "intents" / f"held_out.{language}.jsonl")
@@ -303,7 +304,6 @@ def test_held_out_texts(shipped: TextClassifier, language: str, floor: float) ->
     assert score.calibration_error <= 0.1, score
 
 
-@pytest.mark.full
 @pytest.mark.parametrize(
     "text",
     ["", "。。。", "🙃", "asdkjfh aksjdh", "的地得了着", "123456", "Wie wird das Wetter morgen", "(╯°□°)╯"],
@@ -313,7 +313,6 @@ def test_nonsense_is_no_business(shipped: TextClassifier, text: str) -> None:
     assert match.intent == "out_of_scope" or match.confidence < 0.6, match
 
 
-@pytest.mark.full
 @pytest.mark.parametrize(
     ("last_bot", "text", "intent"),
     [

@@ -93,15 +93,7 @@ def expected(name: str, records: Records) -> tuple[str, Expected]:
     raise AssertionError(f"nothing is expected of {name}")
 
 
-_TAKEN_FOR_A_LIST = pytest.mark.xfail(
-    reason="the charges at the foot make the reader take the page for a list"
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=_TAKEN_FOR_A_LIST if n == "subscription.png" else ()) for n in PICTURES],
-)
+@pytest.mark.parametrize("name", list(PICTURES))
 def test_pictures_say_what_the_records_say(reader: OcrReader, name: str) -> None:
     shot: Screenshot = PICTURES[name]
     picture = Picture(id=PictureId(name), data=shot.data, mime="image/png", width=1080, height=2340)

@@ -178,6 +178,7 @@ def pictures(request: pytest.FixtureRequest) -> tuple[Screenshot, ...]:
     return screenshots(demo_shop(now), now)
 
 
+@pytest.mark.full
 def test_pictures_are_phone_pages(pictures: tuple[Screenshot, ...]) -> None:
     assert len(pictures) >= 8
     assert len({picture.name for picture in pictures}) == len(pictures)
@@ -188,16 +189,19 @@ def test_pictures_are_phone_pages(pictures: tuple[Screenshot, ...]) -> None:
         assert len(image.getcolors(1 << 20) or ()) > 50, "there is something to see"
 
 
+@pytest.mark.full
 def test_pictures_belong_to_customers(pictures: tuple[Screenshot, ...]) -> None:
     known = {customer.id for customer in demo_shop(CLOCKS[0]).customers}
     assert {picture.customer for picture in pictures} <= known
     assert all(picture.question for picture in pictures)
 
 
+@pytest.mark.full
 def test_pictures_are_the_same_for_the_same_clock(pictures: tuple[Screenshot, ...]) -> None:
     assert screenshots(demo_shop(CLOCKS[0]), CLOCKS[0]) == pictures
 
 
+@pytest.mark.full
 def test_pictures_follow_the_clock(pictures: tuple[Screenshot, ...]) -> None:
     later = screenshots(demo_shop(CLOCKS[1]), CLOCKS[1])
     assert all(a.data != b.data for a, b in zip(pictures, later, strict=True))
