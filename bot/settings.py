@@ -106,6 +106,6 @@ def explain(error: ValidationError, prefix: str) -> str:
 
 def _unknown(name: str, settings: type[Settings]) -> str:
     known = [PREFIX + field.upper() for field in settings.model_fields if field != "adapters"]
-    near = difflib.get_close_matches(PREFIX + name, known, n=1)
+    near = difflib.get_close_matches(PREFIX + name, known, n=1, cutoff=0.8)
     hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
     return f"unknown setting {PREFIX}{name}{hint}"
