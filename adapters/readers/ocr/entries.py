@@ -7,7 +7,7 @@ from adapters.readers.ocr.items import is_name
 from adapters.readers.ocr.lexicon import regex
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import Entry
-from adapters.readers.ocr.sentences import sentence_claims, without_gateway
+from adapters.readers.ocr.sentences import is_renewing_plan, sentence_claims, without_gateway
 from adapters.readers.ocr.statuses import status_in
 from bot.domain.vocabulary import FactName
 
@@ -31,7 +31,7 @@ def entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Iter
     yield from _time(entry, locale, name == "refund_amount")
     yield from _name(entry, locale)
     for claim in sentence_claims([line for line in entry.lines if line is not entry.price], locale):
-        if claim.name in ("refund_amount", "discount") and claim.value:
+        if claim.name in ("refund_amount", "discount") or is_renewing_plan(claim):
             yield claim
 
 

@@ -195,6 +195,8 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["charge_notice"] += 2.5  # it has been charged, and will be again
     if "transaction_no" in names:
         scores["charge_notice"] += 2
+    if {"charged_at", "next_charge_at"} <= names and _says_that_it_was_paid(sheet):
+        scores["charge_notice"] += 2.5
     entries = charge_entries(sheet, locale)
     if (
         len(entries) >= 3
@@ -242,6 +244,13 @@ def _says_how_a_payment_failed_or_waits(sheet: Sheet) -> bool:
         and (status[0] == "failed" or (status[0] == "pending" and status[1] > 0.55))
         for status in found
     )
+
+
+def _says_that_it_was_paid(sheet: Sheet) -> bool:
+    """In words of their own in the upper half, as a notice's heading."""
+    upper = [line for line in sheet.lines if line.middle < 0.5 * sheet.height]
+    found = (status_in(line.key, "payment_status") for line in upper)
+    return any(status and status[0] == "success" and status[1] > 0.6 for status in found)
 
 
 def _trouble(sheet: Sheet, money: int) -> float:

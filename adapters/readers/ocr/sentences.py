@@ -18,6 +18,7 @@ _ABBREVIATED = "".join(
 )
 _STOP = re.compile(rf"[。；;！!？?]|(?<=[a-z0-9)]){_ABBREVIATED}\.(?=\s|$)", re.IGNORECASE)
 _SCORE = 0.72
+_RENEWING = re.compile(r"连续包|自动续")
 _NEAR = 0.62
 """What nearness alone says weighs less than what a whole pattern says."""
 _BEFORE, _AFTER = 34, 26
@@ -101,6 +102,11 @@ def _name_patterns(name: str) -> tuple[re.Pattern[str], ...]:
 def sentence_claims(lines: Sequence[Line], locale: Locale) -> list[Claim]:
     """Amounts, times and merchants that a sentence gives a meaning to."""
     return [claim for passage in passages(lines) for claim in _passage_claims(passage, locale)]
+
+
+def is_renewing_plan(claim: Claim) -> bool:
+    """A plan that shows by its name, wherever it stands: 摘要 黄金会员连续包月自动扣费."""
+    return claim.name == "plan" and bool(_RENEWING.search(claim.line.key))
 
 
 def _passage_claims(passage: Passage, locale: Locale) -> Iterator[Claim]:

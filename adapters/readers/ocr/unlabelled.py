@@ -15,7 +15,7 @@ from adapters.readers.ocr.letters import (
     only_day_claims,
     signature_claims,
 )
-from adapters.readers.ocr.lexicon import regex, says_a_status
+from adapters.readers.ocr.lexicon import regex, says_a_status, words
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money, stated_unit
 from adapters.readers.ocr.statuses import is_status, is_tab_row
@@ -31,6 +31,8 @@ _HEADLINES: dict[Page, FactName] = {
 _VISIT = regex("unlabelled.visit")
 _SHOP = regex("unlabelled.shop")
 _HEADING = regex("pages.title.charge_notice")
+_RENEWS_ON = words("renewal")
+_DATED = regex("renewal.dated")
 
 
 def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -39,6 +41,9 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         line, money = headline
         place = line.part(money.start, money.end)
         prominent = line.height > 1.3 * sheet.usual_height
+        if page == "subscription" and not prominent:
+            line, money = _price_of_the_renewal(sheet, taken) or headline
+            place = line.part(money.start, money.end)
         unit = locale.unit(money) or _unit_above(sheet, line)
         yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, unit)
         if page in ("charge_notice", "payment_result") and not [*_paid_to(sheet), *_paid_below(sheet)]:
@@ -86,6 +91,15 @@ def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
     if any(abs(line.middle - best[0].middle) < line.height for line in beside):
         return None  # several prices side by side are offers to choose from
     return best
+
+
+def _price_of_the_renewal(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
+    """Where no price stands out among several plans': the one nearest to the day of the next charge."""
+    renewals = [line for line in sheet.lines if _RENEWS_ON.search(line.key) and _DATED.search(line.key)]
+    prices = [(line, money) for line in sheet.lines if line not in taken and (money := price_of(line))]
+    if not renewals or not prices:
+        return None
+    return min(prices, key=lambda pair: min(abs(pair[0].middle - line.middle) for line in renewals))
 
 
 def _unit_above(sheet: Sheet, headline: Line) -> str | None:
