@@ -1,5 +1,6 @@
 """What a row of a list of charges says: its amount, its time, whom the money went to."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
@@ -14,6 +15,7 @@ from bot.domain.vocabulary import FactName
 _KIND = regex("facts.kind")
 _KIND_AFTER = regex("facts.kind_after")
 _TRANSFER = regex("facts.transfer")
+_PLAN = re.compile(r"[^-—–·|:：]*连续包[月季年]")
 _REFUND = regex("facts.refund")
 
 
@@ -72,4 +74,5 @@ def _named_in(line: Line) -> Iterator[Claim]:
     if (after := _KIND_AFTER.search(line.key)) and after.start() > 1:
         line = line.part(0, after.start())
     line = without_gateway(line)
-    yield Claim("merchant", line.text.strip(), line, 0.75)
+    name = "plan" if _PLAN.fullmatch(line.key.strip()) else "merchant"
+    yield Claim(name, line.text.strip(), line, 0.75)

@@ -149,6 +149,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
 
 
 _NO_PLAN = regex("unlabelled.no_plan")
+_SENTENCE = re.compile(r"[，。,；;:：!！?？【】]")
 _CARD_LINE = regex("unlabelled.card_line")
 _PAID_TO = regex("unlabelled.paid_to")
 
@@ -232,7 +233,14 @@ def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         name = max((line for line in head if line in names), key=lambda line: len(line.text))
         yield Claim("plan", name.text.strip(), name, 0.8)
         return
-    if len(sheet.lines) <= 8 and not sheet.labels and len(names) >= 2 and names[0].left < 0.5 * sheet.width:
+    titles = [line for line in names if not _SENTENCE.search(line.text)]
+    if (
+        len(sheet.lines) <= 8
+        and not sheet.labels
+        and names[:2] == titles[:2]
+        and len(titles) >= 2
+        and titles[0].left < 0.5 * sheet.width
+    ):
         yield Claim("merchant", names[0].text.strip(), names[0], 0.6)
         yield Claim("plan", names[1].text.strip(), names[1], 0.6)
         return
