@@ -11,6 +11,7 @@ from bot.domain.records import Charge, Order, Record, Records, Refund, Subscript
 from bot.domain.session import Evidence
 from bot.domain.times import PartialTime
 from bot.domain.vocabulary import MONEY_FACTS, TIME_FACTS, FactName, Verdict
+from bot.flow.language import simplified
 
 COMPARED: tuple[FactName, ...] = (
     "amount",
@@ -29,6 +30,9 @@ COMPARED: tuple[FactName, ...] = (
     "shipment_status",
 )
 """The facts that a shop keeps records of."""
+
+_LEGIBLE = 0.85
+"""The part of a name's letters that has to be seen, in their order, to know it by."""
 
 Recorded = dict[FactName, tuple[str | datetime | date | Decimal, ...]]
 """What the records say of each fact; a fact may be right in more than one way."""
@@ -147,8 +151,16 @@ def agrees(fact: Fact, recorded: str | datetime | date | Decimal, record: Record
         return said is not None and said.fits(recorded)
     shown, kept = plain(fact.value), plain(str(recorded))
     if fact.name in ("plan", "product", "carrier"):
-        return shown in kept or kept in shown
+        return _is_named(simplified(shown), simplified(kept))
     return shown == kept
+
+
+def _is_named(shown: str, kept: str) -> bool:
+    """A name is often cut short or printed with more; a letter of it may not have been legible."""
+    if shown in kept or kept in shown:
+        return True
+    letters = iter(kept)
+    return len(shown) >= _LEGIBLE * len(kept) and all(letter in letters for letter in shown)
 
 
 def _decimal(value: str) -> Decimal | None:

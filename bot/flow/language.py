@@ -35,6 +35,11 @@ def _script_of(text: str, dialogue: Dialogue) -> Language:
     return before if neutral and before is not Language.EN else Language.ZH_HANS
 
 
+def simplified(text: str) -> str:
+    """A text in simplified characters, whatever it was written in."""
+    return str(_simplified().convert(text))
+
+
 @cache
 def _simplified() -> Any:
     from opencc import OpenCC

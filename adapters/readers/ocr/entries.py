@@ -1,5 +1,6 @@
 """What a row of a list of charges says: its amount, its time, whom the money went to."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from adapters.readers.ocr.claims import Claim, Locale, Taken
@@ -7,13 +8,14 @@ from adapters.readers.ocr.items import is_name
 from adapters.readers.ocr.lexicon import regex
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.lists import Entry
-from adapters.readers.ocr.sentences import sentence_claims, without_gateway
+from adapters.readers.ocr.sentences import is_renewing_plan, sentence_claims, without_gateway
 from adapters.readers.ocr.statuses import status_in
 from bot.domain.vocabulary import FactName
 
 _KIND = regex("facts.kind")
 _KIND_AFTER = regex("facts.kind_after")
 _TRANSFER = regex("facts.transfer")
+_PLAN = re.compile(r"[^-—–·|:：]*连续包[月季年]")
 _REFUND = regex("facts.refund")
 
 
@@ -31,7 +33,7 @@ def entry_claims(entry: Entry, entries: Sequence[Entry], locale: Locale) -> Iter
     yield from _time(entry, locale, name == "refund_amount")
     yield from _name(entry, locale)
     for claim in sentence_claims([line for line in entry.lines if line is not entry.price], locale):
-        if claim.name in ("refund_amount", "discount") and claim.value:
+        if claim.name in ("refund_amount", "discount") or is_renewing_plan(claim):
             yield claim
 
 
@@ -72,4 +74,5 @@ def _named_in(line: Line) -> Iterator[Claim]:
     if (after := _KIND_AFTER.search(line.key)) and after.start() > 1:
         line = line.part(0, after.start())
     line = without_gateway(line)
-    yield Claim("merchant", line.text.strip(), line, 0.75)
+    name = "plan" if _PLAN.fullmatch(line.key.strip()) else "merchant"
+    yield Claim(name, line.text.strip(), line, 0.75)

@@ -25,7 +25,7 @@ from adapters.readers.ocr.lists import (
 from adapters.readers.ocr.money import stated_unit
 from adapters.readers.ocr.people import personal_claims
 from adapters.readers.ocr.renewal import renewal_claims
-from adapters.readers.ocr.sentences import sentence_claims
+from adapters.readers.ocr.sentences import is_renewing_plan, sentence_claims
 from adapters.readers.ocr.simple_pages import (
     coupon_cards,
     coupon_claims,
@@ -240,7 +240,7 @@ def _page_claims(sheet: Sheet, page: Page, locale: Locale, image: Image) -> list
     told = sentence_claims(sheet.lines, locale)
     if page in ("order_detail", "order_list"):
         told = [c for c in told if c.name != "merchant"]  # goods' descriptions read like sentences
-    claims += [c for c in told if c.line not in taken or c.name == "merchant"]
+    claims += [c for c in told if c.line not in taken or c.name == "merchant" or is_renewing_plan(c)]
     if page == "subscription":
         claims = [c for c in claims if c.name != "discount" or c.score > 0.75]  # sentences only advertise
     claims += list(renewal_claims(sheet, image, page))

@@ -12,6 +12,7 @@ from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import find_money, stated_unit
 from adapters.readers.ocr.people import split_recipient
 from adapters.readers.ocr.personal import find_personal, is_person
+from adapters.readers.ocr.sentences import without_kind
 from adapters.readers.ocr.statuses import STATUS_OF_PAGE, status_in
 from adapters.readers.ocr.tenders import claims_by_words, is_account, is_means_of_payment, with_dots
 from bot.domain.vocabulary import MONEY_FACTS, NUMBER_FACTS, TIME_FACTS, Page
@@ -273,6 +274,9 @@ def _text(name: str, value: Line, score: float, page: Page) -> Iterator[Claim]:
         and re.search(r"由|商家|骑手|自提|自取|pickup|standard|free|.{25}", line.key)
     ):
         return
+    if name == "plan" and line.places:
+        line = without_kind(line)
+        stripped = line.text
     if name == "plan" and (chip := _CHIP.search(stripped)):
         stripped = stripped[: chip.start()]
         line = line.part(0, chip.start())

@@ -8,6 +8,10 @@ from adapters.readers.ocr.claims import Claim, Locale, Taken
 from adapters.readers.ocr.items import is_name, price_of
 from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.lexicon import regex
+from adapters.readers.ocr.lines import Line
+from adapters.readers.ocr.money import find_money
+from adapters.readers.ocr.tenders import is_means_of_payment
+from adapters.readers.ocr.times import Time
 from bot.domain.vocabulary import FactName
 
 _LATIN_NAME = re.compile(r"^[A-Z][\w&'.+-]*(?:\s[\w&'.+-]+){0,3}$|^[\u4e00-\u9fff]{2,10}$")
@@ -64,7 +68,7 @@ def brand_claims(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
     """A name at the head of a page that the text below takes up again is whom the page is from."""
     for line in sheet.lines:
         head = line.middle < 0.35 * sheet.height and 3 <= len(line.text) <= 24 and is_name(line, taken)
-        if not head or not _LATIN_NAME.match(line.text):
+        if not head or not _LATIN_NAME.match(line.text) or is_means_of_payment(line):
             continue
         if sum(line.key in other.key for other in sheet.lines) >= 2:
             yield Claim("merchant", line.text.strip(), line, 0.56)
@@ -85,13 +89,27 @@ def only_day_claims(sheet: Sheet, locale: Locale, taken: Taken, name: FactName) 
         yield Claim(name, time.iso or "", line.part(time.start, time.end), 0.45)
 
 
+def _over_the_money(sheet: Sheet, moments: list[tuple[Line, Time]]) -> list[tuple[Line, Time]]:
+    """Of notifications by several apps, each under its own moment: that of the first to tell of money."""
+    told = next((line for line in sheet.lines if find_money(line.text)), None)
+    above = [moment for moment in moments if told and moment[1].relative and moment[0].middle < told.bottom]
+    return above[-1:]
+
+
 def moment_claims(sheet: Sheet, locale: Locale, taken: Taken) -> Iterator[Claim]:
-    """A date with a time of day that stands alone, and is the only one, is when it happened."""
+    """A date with a time of day that stands alone, and is the only one, is when it happened.
+
+    Two apps that tell of one charge bear the same moment twice.
+    """
     found = [
         (line, times[0])
         for line in sheet.lines
         if line not in taken and (times := locale.times(line.text)) and times[0].day and times[0].clock
     ]
-    if len(found) == 1 and found[0][1].end - found[0][1].start > 0.6 * len(found[0][0].text):
-        line, time = found[0]
+    if len({time.iso for _, time in found}) > 1:
+        found = _over_the_money(sheet, found)
+    if len({time.iso for _, time in found}) != 1:
+        return
+    line, time = found[0]
+    if time.end - time.start > 0.6 * len(line.text):
         yield Claim("charged_at", time.iso or "", line.part(time.start, time.end), 0.5)

@@ -209,6 +209,10 @@ _MARKERS = frozenset(
 )
 
 
+_HEADING = 16
+"""Characters of a message's own title, which may stand between its time and its text."""
+
+
 def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
     """Messages that each tell of money that went out or came back, as a bank's do, with the time over each."""
     found: list[Sheet] = []
@@ -218,7 +222,10 @@ def message_cards(sheet: Sheet, locale: Locale) -> list[Sheet]:
         told = {c.name for c in sentence_claims(lines, locale)} if len(passage.text) > 12 else set()
         if told & {"amount", "refund_amount"}:
             found.append(Sheet([*header, *lines], sheet.width, sheet.height))
-        header = lines if is_timestamp(passage.text, locale) else []
+        if is_timestamp(passage.text, locale):
+            header = lines
+        elif told or len(passage.text) > _HEADING:
+            header = []
     return found if len(found) >= 2 and len(sheet.labels) <= 2 else []
 
 

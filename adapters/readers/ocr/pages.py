@@ -21,6 +21,7 @@ _MESSAGE = 4.4
 """What a title that is put together like a page's, and a message that tells of a charge, weigh."""
 _CHARGED = regex("pages.charged")
 _ACCOUNT = regex("pages.account")
+_RENEWED = regex("pages.renewed")
 _PARCEL = regex("pages.parcel")
 _ARTICLE = regex("pages.article")
 _ACTION = regex("statuses.repeated_action")
@@ -115,7 +116,7 @@ def _titled(page: Page, sheet: Sheet, titles: set[int]) -> float:
 
 def _weigh_messages(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> None:
     """Running text that tells of a charge on an account, or of a parcel, whatever else is said."""
-    booked = told_of = returned = parcels = 0
+    booked = told_of = renewed = returned = parcels = 0
     for passage in passages(sheet.lines):
         key = fold(passage.text)
         if len(key) < 16:
@@ -125,12 +126,15 @@ def _weigh_messages(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> 
         booked += bool(told & {"amount", "refund_amount"}) and bool(_ACCOUNT.search(key))
         returned += "refund_amount" in told and "amount" not in told and not _ACCOUNT.search(key)
         told_of += "amount" in told and bool(_CHARGED.search(key))
+        renewed += "amount" in told and bool(_RENEWED.search(key))
         parcels += "amount" not in told and bool(_PARCEL.search(key))
     if booked and len(sheet.labels) <= 4:
         scores["charge_notice"] += _MESSAGE + min(2, booked - 1)
         scores["chat"] *= 0.4
     elif told_of:
         scores["charge_notice"] += 0.86 * _MESSAGE
+    if renewed and len(sheet.labels) <= 4:
+        scores["subscription"] *= 0.5  # it tells of a renewal, and manages none
     if returned and len(sheet.labels) <= 4:
         scores["refund"] += 0.86 * _MESSAGE
     if parcels and len(sheet.labels) <= 4:
@@ -195,6 +199,8 @@ def _weigh_layout(sheet: Sheet, locale: Locale, scores: dict[Page, float]) -> No
         scores["charge_notice"] += 2.5  # it has been charged, and will be again
     if "transaction_no" in names:
         scores["charge_notice"] += 2
+    if {"charged_at", "next_charge_at"} <= names and _says_that_it_was_paid(sheet):
+        scores["charge_notice"] += 2.5
     entries = charge_entries(sheet, locale)
     if (
         len(entries) >= 3
@@ -242,6 +248,13 @@ def _says_how_a_payment_failed_or_waits(sheet: Sheet) -> bool:
         and (status[0] == "failed" or (status[0] == "pending" and status[1] > 0.55))
         for status in found
     )
+
+
+def _says_that_it_was_paid(sheet: Sheet) -> bool:
+    """In words of their own in the upper half, as a notice's heading."""
+    upper = [line for line in sheet.lines if line.middle < 0.5 * sheet.height]
+    found = (status_in(line.key, "payment_status") for line in upper)
+    return any(status and status[0] == "success" and status[1] > 0.6 for status in found)
 
 
 def _trouble(sheet: Sheet, money: int) -> float:

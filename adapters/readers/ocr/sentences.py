@@ -18,6 +18,7 @@ _ABBREVIATED = "".join(
 )
 _STOP = re.compile(rf"[。；;！!？?]|(?<=[a-z0-9)]){_ABBREVIATED}\.(?=\s|$)", re.IGNORECASE)
 _SCORE = 0.72
+_RENEWING = re.compile(r"连续包|自动续")
 _NEAR = 0.62
 """What nearness alone says weighs less than what a whole pattern says."""
 _BEFORE, _AFTER = 34, 26
@@ -65,6 +66,9 @@ def _next(paragraph: list[Line], rest: list[Line]) -> Line | None:
     if len(last.text) < 8 and len(paragraph) == 1:
         return None
     for line in rest:
+        if len(paragraph) > 1 and _goes_on_beside(last, line):
+            return line
+    for line in rest:
         below = (
             -0.3 * last.height < line.top - last.bottom < 0.8 * last.height and line.middle > last.bottom - 2
         )
@@ -76,11 +80,19 @@ def _next(paragraph: list[Line], rest: list[Line]) -> Line | None:
     return None
 
 
+def _goes_on_beside(last: Line, line: Line) -> bool:
+    """Whether a line was only cut in two, at a comma that is mostly white."""
+    level = abs(line.middle - last.middle) < 0.35 * last.height
+    return len(last.text) >= 8 and level and 0 <= line.left - last.right < 1.1 * last.height
+
+
 def _passage(paragraph: list[Line]) -> Passage:
     text = ""
     placed: list[tuple[int, Line]] = []
-    for line in paragraph:
-        if text and text[-1].isascii() and line.text[:1].isascii() and not text[-1].isspace():
+    for index, line in enumerate(paragraph):
+        if index > 1 and _goes_on_beside(paragraph[index - 1], line):
+            text += "，"
+        elif text and text[-1].isascii() and line.text[:1].isascii() and text[-1] not in " -/":
             text += " "
         placed.append((len(text), line))
         text += line.text
@@ -101,6 +113,11 @@ def _name_patterns(name: str) -> tuple[re.Pattern[str], ...]:
 def sentence_claims(lines: Sequence[Line], locale: Locale) -> list[Claim]:
     """Amounts, times and merchants that a sentence gives a meaning to."""
     return [claim for passage in passages(lines) for claim in _passage_claims(passage, locale)]
+
+
+def is_renewing_plan(claim: Claim) -> bool:
+    """A plan that shows by its name, wherever it stands: 摘要 黄金会员连续包月自动扣费."""
+    return claim.name == "plan" and bool(_RENEWING.search(claim.line.key))
 
 
 def _passage_claims(passage: Passage, locale: Locale) -> Iterator[Claim]:
@@ -208,7 +225,14 @@ def without_gateway(line: Line) -> Line:
     return line.part(gateway.end(), len(line.text)) if gateway and gateway.end() < len(line.text) else line
 
 
+def without_kind(line: Line) -> Line:
+    """A plan without the kind of booking before it: 自动扣费 黄金会员."""
+    kind = _KIND.match(line.text)
+    return line.part(kind.end(), len(line.text)) if kind else line
+
+
 _TAIL = regex("sentences.tail")
+_KIND = re.compile(r"(?:自动)?(?:扣费|扣款|代扣|续费)[\s:：·-]*(?=\S{4})")
 
 
 def _names(passage: Passage, start: int, marked: "_Marked", name: FactName) -> Iterator[Claim]:
@@ -218,6 +242,8 @@ def _names(passage: Passage, start: int, marked: "_Marked", name: FactName) -> I
             first, last = match.span("it")
             if gateway := _GATEWAY.match(marked.simple, first, last):
                 first = gateway.end()
+            if name == "plan" and (kind := _KIND.match(marked.simple, first, last)):
+                first = kind.end()
             if tail := _TAIL.search(marked.simple, first, last):
                 last = tail.start()
             if last - first < 2 or (name in _NAMES and _NOBODY.match(marked.key, first, last)):

@@ -15,7 +15,7 @@ from adapters.readers.ocr.letters import (
     only_day_claims,
     signature_claims,
 )
-from adapters.readers.ocr.lexicon import regex, says_a_status
+from adapters.readers.ocr.lexicon import regex, says_a_status, words
 from adapters.readers.ocr.lines import Line, joined
 from adapters.readers.ocr.money import Money, find_money, stated_unit
 from adapters.readers.ocr.statuses import is_status, is_tab_row
@@ -31,6 +31,8 @@ _HEADLINES: dict[Page, FactName] = {
 _VISIT = regex("unlabelled.visit")
 _SHOP = regex("unlabelled.shop")
 _HEADING = regex("pages.title.charge_notice")
+_RENEWS_ON = words("renewal")
+_DATED = regex("renewal.dated")
 
 
 def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) -> Iterator[Claim]:
@@ -39,6 +41,9 @@ def unlabelled_claims(sheet: Sheet, page: Page, locale: Locale, taken: Taken) ->
         line, money = headline
         place = line.part(money.start, money.end)
         prominent = line.height > 1.3 * sheet.usual_height
+        if page == "subscription" and not prominent:
+            line, money = _price_of_the_renewal(sheet, taken) or headline
+            place = line.part(money.start, money.end)
         unit = locale.unit(money) or _unit_above(sheet, line)
         yield Claim(_HEADLINES[page], money.value, place, 0.8 if prominent else 0.5, unit)
         if page in ("charge_notice", "payment_result") and not [*_paid_to(sheet), *_paid_below(sheet)]:
@@ -88,6 +93,15 @@ def find_headline(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
     return best
 
 
+def _price_of_the_renewal(sheet: Sheet, taken: Taken) -> tuple[Line, Money] | None:
+    """Where no price stands out among several plans': the one nearest to the day of the next charge."""
+    renewals = [line for line in sheet.lines if _RENEWS_ON.search(line.key) and _DATED.search(line.key)]
+    prices = [(line, money) for line in sheet.lines if line not in taken and (money := price_of(line))]
+    if not renewals or not prices:
+        return None
+    return min(prices, key=lambda pair: min(abs(pair[0].middle - line.middle) for line in renewals))
+
+
 def _unit_above(sheet: Sheet, headline: Line) -> str | None:
     """The currency that the line over an amount states: 合计(元)."""
     above = [line for line in sheet.lines if 0 <= headline.top - line.bottom < headline.height]
@@ -135,6 +149,7 @@ def _around(sheet: Sheet, headline: Line, page: Page, locale: Locale, taken: Tak
 
 
 _NO_PLAN = regex("unlabelled.no_plan")
+_SENTENCE = re.compile(r"[，。,；;:：!！?？【】]")
 _CARD_LINE = regex("unlabelled.card_line")
 _PAID_TO = regex("unlabelled.paid_to")
 
@@ -218,7 +233,14 @@ def _plan(sheet: Sheet, taken: Taken) -> Iterator[Claim]:
         name = max((line for line in head if line in names), key=lambda line: len(line.text))
         yield Claim("plan", name.text.strip(), name, 0.8)
         return
-    if len(sheet.lines) <= 8 and not sheet.labels and len(names) >= 2 and names[0].left < 0.5 * sheet.width:
+    titles = [line for line in names if not _SENTENCE.search(line.text)]
+    if (
+        len(sheet.lines) <= 8
+        and not sheet.labels
+        and names[:2] == titles[:2]
+        and len(titles) >= 2
+        and titles[0].left < 0.5 * sheet.width
+    ):
         yield Claim("merchant", names[0].text.strip(), names[0], 0.6)
         yield Claim("plan", names[1].text.strip(), names[1], 0.6)
         return
