@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # uv installs the locked packages many times quicker than pip; where it cannot, pip does
-INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r $(1) || $(PIP) install --require-hashes -r $(1)
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r $(1) || $(PIP) install --require-hashes -r $(1)
 
 .PHONY: demo install test quick check lock clean
 
