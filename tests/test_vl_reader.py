@@ -36,6 +36,8 @@ from tests.vl_server import (
     serving,
 )
 
+pytestmark = pytest.mark.full  # a server that hangs, cuts off and limits takes its time
+
 FACT = {
     "name": "amount",
     "value": "88.00",
