@@ -46,7 +46,7 @@ class RedisCache:
     After a failure Redis is left alone for ``pause``: a hung server must not delay every step of a turn.
     """
 
-    def __init__(self, url: str, pause: timedelta = timedelta(seconds=1)) -> None:
+    def __init__(self, url: str, pause: timedelta = timedelta(seconds=0.3)) -> None:
         self.failures: Counter[str] = Counter()
         self._pause = pause.total_seconds()
         self._away_until = 0.0
