@@ -37,7 +37,9 @@ from bot.domain.vocabulary import INTENTS, IntentName
 from bot.flow.actions import Actions
 from bot.flow.conversation import ConversationManager
 from bot.flow.decision import Decision
+from bot.flow.holding import HoldingAnswers
 from bot.flow.inbox import Inbox
+from bot.flow.orders import GuardedOrders
 from bot.flow.outbox import Outbox
 from bot.flow.perception import Ladder, Perception
 from bot.flow.privacy import mask_reading
@@ -122,11 +124,11 @@ async def open_app(
         stack.push_async_callback(database.close)
         if orders is None:
             orders = await stack.enter_async_context(opened_orders(settings, migrated=False))
-        orders = wrap("orders", orders)
         safe = SafePictures(ids)
         stack.push_async_callback(safe.aclose)
         pictures: PictureTool = wrap("pictures", safe)
         store: Store = wrap("store", SqlStore(database, clock, ids))
+        orders = GuardedOrders(wrap("orders", orders), store.resume, pace)
         media: MediaStore = wrap("media", FileMedia(database, settings.home / "media", clock))
         if not readers:
             readers = await stack.enter_async_context(open_readers(settings, clock, warm=warm))
@@ -135,6 +137,7 @@ async def open_app(
         channels: dict[str, Channel] = {"web": wrap("channel.web", WebChannel(cache))}
         actions = Actions(store, orders, wording, ids, pace)
         inbox = Inbox(store, cache, clock, f"{os.uname().nodename}:{os.getpid()}", pace)
+        outbox = Outbox(store, channels, pace)
         conversation = ConversationManager(
             inbox,
             Perception(ladder, media, pictures),
@@ -145,9 +148,10 @@ async def open_app(
             ),
             orders,
             Decision(load_handlers(), wording, actions),
+            HoldingAnswers(store, outbox.deliver, wording, pace),
             clock,
+            pace,
         )
-        outbox = Outbox(store, channels, pace)
         workers = Workers(store, cache, media, conversation, actions, outbox, pace)
         yield App(
             settings,

@@ -48,13 +48,17 @@ class Workers:
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._once_more: set[str] = set()
 
-    async def attend(self, session: SessionId) -> Draft | None:
-        """One visit: a turn, the effect that it confirmed, the replies. The turn's draft, if there was one."""
-        draft = await self._conversation.handle(session)
+    async def attend(self, session: SessionId, *, patient: bool = False) -> Draft | None:
+        """One visit: a turn, the effect that it confirmed, the replies. The turn's draft, if there was one.
+
+        ``patient``: somebody will come again, so that a turn may be put off.
+        """
+        draft = await self._conversation.handle(session, patient=patient)
         if draft:
             _count(draft)
             if draft.effect:
-                await self._actions.perform(draft.effect.proposal.id)
+                spent = timedelta(milliseconds=draft.turn.ms)
+                await self._actions.perform(draft.effect.proposal.id, spent)
         await self._outbox.deliver(session)
         return draft
 
@@ -111,7 +115,7 @@ class Workers:
             log.info("media.swept", removed=await self._media.sweep())
 
     async def _answer(self, session: SessionId) -> None:
-        while await self.attend(session):
+        while await self.attend(session, patient=True):
             pass
 
     def _visit(self, visit: Callable[[Id], Awaitable[None]], id: Id) -> None:

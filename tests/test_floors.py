@@ -14,7 +14,16 @@ HEAVY = ("torch", "onnxruntime", "cv2", "sqlalchemy", "redis", "sklearn", "scipy
 TOOLS = {"wording", "privacy", "language"}
 """What several steps use: putting into words, masking, and the customer's language."""
 ALLOWED = {
-    "conversation": {"burst", "decision", "evidence", "inbox", "perception", "understanding", *TOOLS},
+    "conversation": {
+        "burst",
+        "decision",
+        "evidence",
+        "holding",
+        "inbox",
+        "perception",
+        "understanding",
+        *TOOLS,
+    },
     "decision": {"actions", *TOOLS},
 }
 """The page that joins the steps, and the step whose outcomes become actions."""

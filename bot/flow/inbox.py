@@ -62,6 +62,10 @@ class Inbox:
         if draft.owner is Owner.WAITING:
             await self._cache.announce(claim.session.id, Live("waiting"))
 
+    def news(self, session: SessionId) -> AsyncIterator[Live]:
+        """What happens in a session from now on."""
+        return self._cache.watch(session)
+
     async def uploading(self, session: SessionId) -> bool:
         """Whether a picture for this session is on its way."""
         return await self._cache.expects_picture(session)
@@ -130,6 +134,11 @@ class Claim:
     @property
     def messages(self) -> tuple[Entry, ...]:
         return self.claimed.messages
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the customer has heard, after the last message, that the order system is down."""
+        return self.claimed.held_seq >= self.claimed.ticket.upto
 
 
 def check_text(text: str) -> None:
