@@ -15,7 +15,7 @@ from bot.domain.ports import MediaStore, SessionCache, Store
 from bot.domain.session import Draft
 from bot.domain.vocabulary import SessionId
 from bot.flow.actions import Actions
-from bot.flow.conversation import ConversationManager
+from bot.flow.conversation import ConversationManager, Taken
 from bot.flow.outbox import Outbox
 from bot.telemetry import TURN_SECONDS, TURNS
 
@@ -48,19 +48,20 @@ class Workers:
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._once_more: set[str] = set()
 
-    async def attend(self, session: SessionId, *, patient: bool = False) -> Draft | None:
-        """One visit: a turn, the effect that it confirmed, the replies. The turn's draft, if there was one.
+    async def attend(self, session: SessionId, *, patient: bool = False) -> Taken | None:
+        """One visit: a turn, if there is one to take, the effect that it confirmed, the replies.
 
         ``patient``: somebody will come again, so that a turn may be put off.
         """
-        draft = await self._conversation.handle(session, patient=patient)
-        if draft:
-            _count(draft)
-            if draft.effect:
-                spent = timedelta(milliseconds=draft.turn.ms)
-                await self._actions.perform(draft.effect.proposal.id, spent)
-        await self._outbox.deliver(session)
-        return draft
+        taken = await self._conversation.handle(session, patient=patient)
+        if taken is None:
+            await self._outbox.deliver(session)
+            return None
+        _count(taken.draft)
+        if effect := taken.draft.effect:
+            await self._actions.perform(effect.proposal.id, timedelta(milliseconds=taken.draft.turn.ms))
+        await self._outbox.deliver(session, taken.kept.outgoing)
+        return taken
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -115,7 +116,7 @@ class Workers:
             log.info("media.swept", removed=await self._media.sweep())
 
     async def _answer(self, session: SessionId) -> None:
-        while await self.attend(session, patient=True):
+        while (taken := await self.attend(session, patient=True)) and taken.kept.more:
             pass
 
     def _visit(self, visit: Callable[[Id], Awaitable[None]], id: Id) -> None:

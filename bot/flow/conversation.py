@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -14,7 +15,7 @@ from bot.domain.intent import IntentMatch, Meant
 from bot.domain.matching import Reference
 from bot.domain.message import Entry
 from bot.domain.pace import Pace
-from bot.domain.ports import Clock, Fenced, OrderSystem, Superseded
+from bot.domain.ports import Clock, Committed, Fenced, OrderSystem, Superseded
 from bot.domain.reading import Seen, telling
 from bot.domain.records import Records
 from bot.domain.session import Draft, Evidence, Exchange, Owner, Session, Turn
@@ -38,6 +39,14 @@ AT_ONCE = 32
 """Turns that one process takes side by side. Who waits for the rest of a burst takes nobody's place."""
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A turn that was taken, and what its commit said."""
+
+    draft: Draft
+    kept: Committed
+
+
 class ConversationManager:
     """Takes a session's unanswered messages through one turn."""
 
@@ -57,7 +66,7 @@ class ConversationManager:
         self._clock, self._pace = clock, pace
         self._places = asyncio.Semaphore(AT_ONCE)
 
-    async def turn(self, claim: Claim, *, final: bool = False, patient: bool = False) -> Draft | None:
+    async def turn(self, claim: Claim, *, final: bool = False, patient: bool = False) -> Taken | None:
         """One turn, one commit. Raises Superseded or Fenced: then nothing has happened.
 
         None where it is put off until the order system is back, if the caller is ``patient``: comes again.
@@ -77,10 +86,9 @@ class ConversationManager:
         else:
             decided = self._decision.aside(session.owner, meant)  # a person has it, or is awaited
         draft = drafted(claim, seen, meant, evidence, decided, now=self._clock(), began=began)
-        await self._inbox.commit(claim, draft, final=final)
-        return draft
+        return Taken(draft, await self._inbox.commit(claim, draft, final=final))
 
-    async def handle(self, id: SessionId, *, patient: bool = False) -> Draft | None:
+    async def handle(self, id: SessionId, *, patient: bool = False) -> Taken | None:
         """One turn of a session, with the whole burst in it; None if nothing is to be answered now.
 
         A ``patient`` caller comes again: then a customer hears meanwhile that the answer takes longer, and
@@ -96,7 +104,7 @@ class ConversationManager:
                 log.info("turn.fenced", session=id)
                 return None
 
-    async def _handle(self, claim: Claim, patient: bool) -> Draft | None:
+    async def _handle(self, claim: Claim, patient: bool) -> Taken | None:
         began = time.monotonic()
         current = await self._whole_burst(claim)
         if current is None:
@@ -114,7 +122,7 @@ class ConversationManager:
                 await company.enter_async_context(if_it_takes(silence, slow))
             return await self._turns(current, patient)
 
-    async def _turns(self, claim: Claim, patient: bool) -> Draft | None:
+    async def _turns(self, claim: Claim, patient: bool) -> Taken | None:
         current: Claim | None = claim
         for restart in range(RESTARTS_AT_MOST + 1):
             if current is None:
@@ -126,7 +134,7 @@ class ConversationManager:
                 current = await self._inbox.again(current)
         return None
 
-    async def _turn_or_truth(self, claim: Claim, patient: bool, *, final: bool) -> Draft | None:
+    async def _turn_or_truth(self, claim: Claim, patient: bool, *, final: bool) -> Taken | None:
         """The turn; and if a part of it fails, the customer is told so and gets a person, at once."""
         try:
             return await self.turn(claim, final=final, patient=patient)
@@ -135,8 +143,7 @@ class ConversationManager:
         except Exception as error:  # whatever it is, the customer must not be left without an answer
             log.exception("turn.failed", session=claim.session.id, error=type(error).__name__)
             draft = self._failed(claim)
-            await self._inbox.commit(claim, draft, final=final)
-            return draft
+            return Taken(draft, await self._inbox.commit(claim, draft, final=final))
 
     async def _put_off(self, claim: Claim, language: Language) -> None:
         await self._holding.put_off(claim.claimed, language, self._clock())
