@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Integer, bindparam, func, or_, select
 
-from adapters.storage.columns import from_now
+from adapters.storage.columns import over
 from adapters.storage.rows import VOID, entry_of
 from adapters.storage.tables import messages, sessions, turns
 from bot.domain.message import Entry
@@ -26,7 +26,7 @@ def unanswered(tx: Connection, limit: int) -> list[SessionId]:
     """Those whose claim ended longest ago come first: one that always fails cannot starve the others."""
     waiting = (
         select(sessions.c.id)
-        .where(sessions.c.asked_seq > sessions.c.done_seq, sessions.c.lease_until <= from_now())
+        .where(sessions.c.asked_seq > sessions.c.done_seq, over(sessions.c.lease_until))
         .order_by(sessions.c.lease_until)
         .limit(limit)
     )

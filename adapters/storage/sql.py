@@ -8,7 +8,7 @@ from adapters.storage import durability, reads, replies, sessions, turns
 from bot.domain.errors import NotFound
 from bot.domain.message import Accepted, Address, Entry, Message, Reply
 from bot.domain.ports import Claimed, ClaimedEffect, Clock, Committed, Ids, Outgoing, Ticket
-from bot.domain.session import Action, Draft, Exchange, Handoff, Turn
+from bot.domain.session import Action, Draft, Exchange, Handoff, Holding, Turn
 from bot.domain.vocabulary import ActionId, CustomerId, SessionId
 
 
@@ -56,6 +56,15 @@ class SqlStore:
     async def release(self, ticket: Ticket) -> None:
         await self._db.write(sessions.release, ticket)
 
+    async def hold(
+        self, ticket: Ticket, holding: Holding | None, *, again_in: timedelta | None = None
+    ) -> bool:
+        return await self._db.write(sessions.hold, ticket, holding, again_in, self._clock())
+
+    async def resume(self) -> None:
+        await self._db.write(sessions.resume)
+        await self._db.write(turns.resume)
+
     async def unanswered(self, limit: int) -> Sequence[SessionId]:
         return await self._db.read(reads.unanswered, limit)
 
@@ -71,9 +80,12 @@ class SqlStore:
         reply: Reply | None,
         *,
         again_in: timedelta | None = None,
+        accepted: bool = False,
         handoff: Handoff | None = None,
     ) -> None:
-        await self._db.write(turns.settle_effect, claimed, action, reply, again_in, handoff, self._clock())
+        await self._db.write(
+            turns.settle_effect, claimed, action, reply, again_in, accepted, handoff, self._clock()
+        )
 
     async def due_effects(self, limit: int) -> Sequence[ActionId]:
         return await self._db.read(turns.due_effects, limit)

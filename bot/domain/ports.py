@@ -60,10 +60,15 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedEffect:
-    """An effect to perform now. ``effect.tries`` are the claims before this one, those that crashed too."""
+    """An effect to perform now. ``effect.tries`` are the claims before this one, those that crashed too.
+
+    ``follows``: the order system has not answered yet about an earlier one of the session, so that this one
+    is only to be told of.
+    """
 
     effect: Effect
     epoch: int
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ class Store(Protocol):
         ...
 
     async def claim_effect(self, id: ActionId, lease: timedelta) -> ClaimedEffect | None:
-        """Takes the effect if it is due, nobody holds it and the session's earlier ones are out of the way."""
+        """Takes the effect if it is due and nobody holds it; one that ``follows`` only until that was said."""
         ...
 
     async def settle_effect(

@@ -66,7 +66,10 @@ class Actions:
         claimed = await self._store.claim_effect(id, self._pace.effect_lease)
         if claimed is None:
             return
-        performed = await self._ask(claimed.effect, max(self._pace.act_within - spent, ACTS_AT_LEAST))
+        if claimed.follows:
+            performed = Performed("unknown")
+        else:
+            performed = await self._ask(claimed.effect, max(self._pace.act_within - spent, ACTS_AT_LEAST))
         try:
             await self._settle(claimed, performed)
         except Fenced:

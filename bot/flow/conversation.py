@@ -74,12 +74,14 @@ class ConversationManager:
         session, messages, began = claim.session, claim.messages, time.perf_counter()
         waits = patient and session.owner is Owner.BOT and self._holding.is_patient(claim.claimed)
         if waits and claim.is_told and await self._records(session.customer) is None:
-            return await self._put_off(claim, self._language(claim))  # nothing is read again until then
+            await self._put_off(claim, self._language(claim))  # nothing is read again until then
+            return None
         seen = await self._perceive(session, messages)  # masked, flagged, whoever owns the session
         records = await self._records(session.customer)
         meant = self._understand(messages, seen, session, records or Records())
         if waits and records is None and needs_records(meant):
-            return await self._put_off(claim, meant.language)
+            await self._put_off(claim, meant.language)
+            return None
         evidence = compare(seen.readings, records) if records else ()
         if session.owner is Owner.BOT:
             decided = await self._decision.decide(meant, seen, evidence, records, session, self._clock())
