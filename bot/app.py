@@ -39,7 +39,6 @@ from bot.flow.conversation import ConversationManager
 from bot.flow.decision import Decision
 from bot.flow.holding import HoldingAnswers
 from bot.flow.inbox import Inbox
-from bot.flow.orders import GuardedOrders
 from bot.flow.outbox import Outbox
 from bot.flow.perception import Ladder, Perception
 from bot.flow.privacy import mask_reading
@@ -110,6 +109,7 @@ async def open_app(
     """
     from adapters.channels.web import WebChannel
     from adapters.database import Database
+    from adapters.orders.guarded import GuardedOrders
     from adapters.pictures.safe import SafePictures
     from adapters.storage.media import FileMedia
     from adapters.storage.sql import SqlStore
