@@ -80,8 +80,11 @@ class ConversationManager:
         records = await self._records(session.customer)
         meant = self._understand(messages, seen, session, records or Records())
         if waits and records is None and needs_records(meant):
-            await self._put_off(claim, meant.language)
-            return None
+            wants = self._wants_a_person(claim)
+            if wants is None:
+                await self._put_off(claim, meant.language)
+                return None
+            meant = wants
         evidence = compare(seen.readings, records) if records else ()
         if session.owner is Owner.BOT:
             decided = await self._decision.decide(meant, seen, evidence, records, session, self._clock())
@@ -147,6 +150,14 @@ class ConversationManager:
             draft = self._failed(claim)
             return Taken(draft, await self._inbox.commit(claim, draft, final=final))
 
+    def _wants_a_person(self, claim: Claim) -> Meant | None:
+        """Who has heard that the order system is down may want one: what they said since counts by itself."""
+        since = [message for message in claim.messages if message.seq > claim.claimed.held_seq]
+        if not 0 < len(since) < len(claim.messages):
+            return None
+        meant = self._understand(since, Seen(()), claim.session, Records())
+        return meant if meant.match.intent == "talk_to_human" and not meant.unclear else None
+
     async def _put_off(self, claim: Claim, language: Language) -> None:
         await self._holding.put_off(claim.claimed, language, self._clock())
 
@@ -195,7 +206,7 @@ class ConversationManager:
         try:
             return await self._orders.records(customer)
         except Unavailable as error:
-            log.warning("turn.without_records", error=error.message)
+            log.info("turn.without_records", error=error.message)
             return None
 
     def _understand(self, messages: Sequence[Entry], seen: Seen, session: Session, records: Records) -> Meant:
