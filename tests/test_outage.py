@@ -15,9 +15,12 @@ from adapters.orders.guarded import DOWN_AFTER, GuardedOrders
 from bot.domain.errors import ReaderDown, Unavailable
 from bot.domain.message import Sender
 from bot.domain.pace import Pace
+from bot.domain.ports import Live
 from bot.domain.reading import Picture, Seen
 from bot.domain.records import Records
-from bot.domain.vocabulary import CustomerId, SessionId
+from bot.domain.vocabulary import CustomerId, PictureId, SessionId
+from bot.flow.burst import UPLOAD
+from bot.flow.conversation import AT_ONCE
 from tests.shop import MoodyOrders, ScriptedReader, Shop, open_shop
 
 NOW = datetime(2025, 12, 2, 10, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -224,7 +227,9 @@ async def test_after_a_quarter_of_an_hour_a_person_takes_it(tmp_path: Path, trai
             await quiet(shop)
             await shop.passes(timedelta(minutes=16))
             await answered(shop)
-        assert [part in line for part, line in zip((DOWN, "转接人工"), await said(shop, "s"), strict=True)]
+        told, handed = await said(shop, "s")
+        assert DOWN in told
+        assert "转接人工" in handed
         turn = await shop.app.store.turn_of(SessionId("s"), 1)
         assert turn is not None
         assert turn.handoff is not None
@@ -405,6 +410,55 @@ async def test_one_turn_by_itself_fails_honestly_at_once(tmp_path: Path, trained
         turn = await shop.say("s", "gold", "查一下我的订单")
         assert turn.handoff is not None
         assert len(await said(shop, "s")) == 1
+
+
+async def test_a_hung_reader_holds_up_no_text(tmp_path: Path, trained: Path) -> None:
+    reader = Library()
+    async with open_shop(tmp_path, trained, NOW, BRISK, reader) as shop, shop.app.workers.running():
+        for number in range(AT_ONCE + 1):
+            await shop.send(f"picture {number}", None, "为什么扣我钱？", [BILL])
+        await eventually(lambda: reader.reads == AT_ONCE)
+        await shop.send("text", None, "您好")
+        await until_said(shop, "text", "您好")
+        reader.go_on.set()
+        await answered(shop)
+
+
+@pytest.mark.parametrize(("within", "shown"), [(timedelta(0), True), (LONG, False)])
+async def test_thinking_is_shown_if_it_takes_a_while(
+    tmp_path: Path, trained: Path, within: timedelta, shown: bool
+) -> None:
+    async with open_shop(tmp_path, trained, NOW, Pace(show_within=within)) as shop:
+        watch = shop.app.cache.watch(SessionId("s"))
+        await anext(watch)
+        await shop.say("s", None, "您好")
+        news = list[Live]()
+        async with asyncio.timeout(SOON):
+            while not news or news[-1] != Live("entry", 2):
+                news.append(await anext(watch))
+    assert (Live("thinking", 1) in news) is shown
+
+
+# bursts
+
+
+async def test_news_wake_who_waits_for_the_rest_of_a_burst(tmp_path: Path, trained: Path) -> None:
+    async with open_shop(tmp_path, trained, NOW, Pace(burst_poll=LONG)) as shop:
+        await shop.load()
+        session = SessionId("s")
+        await shop.app.cache.expect_picture(session, PictureId("on its way"), LONG)
+        await shop.send("s", "gold", "为什么扣我钱？", ago=timedelta(0))
+        turn = asyncio.create_task(shop.app.workers.attend(session))
+        await eventually(
+            lambda: _count(shop.app.settings.home / "shotdesk.db", "sessions WHERE epoch > 0") == 1
+        )
+        await shop.send("s", "gold", "", [BILL], ago=timedelta(0))
+        await shop.app.cache.expect_picture(session, PictureId("on its way"), None)
+        await shop.app.cache.announce(session, Live("idle"))
+        async with asyncio.timeout((UPLOAD / 2).total_seconds()):
+            taken = await turn
+        assert taken is not None
+        assert len(taken.draft.turn.readings) == 1
 
 
 # clocks

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -36,7 +36,8 @@ RESTARTS_AT_MOST = 3
 """Somebody who never stops typing is answered all the same."""
 
 AT_ONCE = 32
-"""Turns that one process takes side by side. Who waits for the rest of a burst takes nobody's place."""
+"""Turns that one process takes side by side, with pictures and without: a slow reader holds up no text. Who waits
+for the rest of a burst takes nobody's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class ConversationManager:
         self._inbox, self._perception, self._understanding = inbox, perception, understanding
         self._orders, self._decision, self._holding = orders, decision, holding
         self._clock, self._pace = clock, pace
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._reading, self._talking = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
 
     async def turn(self, claim: Claim, *, final: bool = False, patient: bool = False) -> Taken | None:
         """One turn, one commit. Raises Superseded or Fenced: then nothing has happened.
@@ -115,16 +116,11 @@ class ConversationManager:
         if current is None:
             return None
         waited = timedelta(seconds=time.monotonic() - began)
-        async with AsyncExitStack() as company:
-            if not any(message.attachments for message in current.messages):
-                thinking = partial(
-                    self._inbox.show_status, current.session, "thinking", current.messages[-1].seq
-                )
-                await company.enter_async_context(if_it_takes(self._pace.show_within, thinking))
-            if patient and current.session.owner is Owner.BOT:
-                slow = partial(self._holding.say_slow, current.claimed, self._language(current))
-                silence = self._silence_left(current, waited)
-                await company.enter_async_context(if_it_takes(silence, slow))
+        thinking, slow = partial(self._show_thinking, current), partial(self._say_slow, current, patient)
+        async with (
+            if_it_takes(self._pace.show_within, thinking),
+            if_it_takes(self._silence_left(current, waited), slow),
+        ):
             return await self._turns(current, patient)
 
     async def _turns(self, claim: Claim, patient: bool) -> Taken | None:
@@ -133,7 +129,7 @@ class ConversationManager:
             if current is None:
                 return None
             try:
-                async with self._places:
+                async with self._reading if current.has_pictures else self._talking:
                     return await self._turn_or_truth(current, patient, final=restart == RESTARTS_AT_MOST)
             except Superseded:
                 current = await self._inbox.again(current)
@@ -160,6 +156,14 @@ class ConversationManager:
 
     async def _put_off(self, claim: Claim, language: Language) -> None:
         await self._holding.put_off(claim.claimed, language, self._clock())
+
+    async def _show_thinking(self, claim: Claim) -> None:
+        if not claim.has_pictures:
+            await self._inbox.show_status(claim.session, "thinking", claim.messages[-1].seq)
+
+    async def _say_slow(self, claim: Claim, patient: bool) -> None:
+        if patient and claim.session.owner is Owner.BOT:
+            await self._holding.say_slow(claim.claimed, self._language(claim))
 
     def _silence_left(self, claim: Claim, waited: timedelta) -> timedelta:
         """Until the customer is to hear that it takes a moment; not at once if they have heard of an outage."""

@@ -140,6 +140,10 @@ class Claim:
         return self.claimed.messages
 
     @property
+    def has_pictures(self) -> bool:
+        return any(message.attachments for message in self.messages)
+
+    @property
     def is_told(self) -> bool:
         """Whether the customer has heard, after the last message, that the order system is down."""
         return self.claimed.held_seq >= self.claimed.ticket.upto
