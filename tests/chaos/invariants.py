@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Row
-from sqlalchemy.exc import SQLAlchemyError
 
+from bot.domain.errors import Unavailable
 from tests.chaos.shop import ORDERS, name_of, order_of, subscription_of
 from tests.chaos.stage import Stage
 from tests.chaos.visitors import Account, is_honest
@@ -167,7 +167,7 @@ async def _under_way(stage: Stage) -> bool:
         try:
             if await _rows(stage, check.finds + " LIMIT 1"):
                 return True
-        except (SQLAlchemyError, OSError):  # the last fault may not be over
+        except Unavailable:  # the last fault may not be over
             return True
     return False
 
@@ -193,8 +193,8 @@ async def violations(stage: Stage, accounts: Sequence[Account]) -> list[Violatio
 
 
 async def _rows(stage: Stage, statement: str, *, orders: bool = False) -> Sequence[Row[Any]]:
-    async with (stage.orders if orders else stage.store).connect() as connection:
-        return (await connection.exec_driver_sql(statement)).all()
+    database = stage.orders if orders else stage.store
+    return await database.read(lambda tx: tx.exec_driver_sql(statement).all())
 
 
 def _effects(

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.database import read_url
+from adapters.database import Database, read_url
 from adapters.orders.file import parse
 from adapters.storage.embedded import EmbeddedValkey
 from bot.app import migrate, opened_orders
@@ -42,8 +42,8 @@ class Stage:
     database: str
     template: Birth
     redis_url: str
-    store: AsyncEngine
-    orders: AsyncEngine
+    store: Database
+    orders: Database
     disk: Path | None = None
     server: RedisServer | None = None
     _loaded: int = 0
@@ -103,9 +103,9 @@ async def staged(database: str) -> AsyncIterator[Stage]:
             url = (await stack.enter_async_context(EmbeddedValkey(base / "valkey"))).url
         settings = settings_of(template)
         await migrate(settings)
-        store, orders = (create_async_engine(read_url(url)) for url in (settings.database, settings.orders))
-        stack.push_async_callback(store.dispose)
-        stack.push_async_callback(orders.dispose)
+        store, orders = Database(settings.database), Database(settings.orders)
+        stack.push_async_callback(store.close)
+        stack.push_async_callback(orders.close)
         yield Stage(database, template, url, store, orders, disk, server)
 
 
