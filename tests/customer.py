@@ -259,9 +259,9 @@ class Customer:
     # what the widget does for it
 
     async def _stay_connected(self) -> None:
-        url = self.address.replace("http", "ws", 1) + "/ws"
         pause = AGAIN_AFTER
         while True:
+            url = self.address.replace("http", "ws", 1) + "/ws"  # it may have moved
             sockets, cut = self.sockets, next(self._planned, None)
             with suppress(OSError, TimeoutError, ConnectionClosed, InvalidHandshake):
                 async with connect(url, max_size=None, compression=None, proxy=None) as connection:
