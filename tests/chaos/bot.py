@@ -26,24 +26,24 @@ def _often(seconds: float, times: int) -> tuple[timedelta, ...]:
 
 
 QUICK = Pace(
-    turn_lease=timedelta(seconds=0.6),
-    effect_lease=timedelta(seconds=0.8),
-    reply_lease=timedelta(seconds=0.6),
+    turn_lease=timedelta(seconds=1.0),
+    effect_lease=timedelta(seconds=1.0),
+    reply_lease=timedelta(seconds=1.0),
     act_within=timedelta(seconds=0.5),
     act_again=_often(0.2, 200),
-    send_within=timedelta(seconds=0.4),
+    send_within=timedelta(seconds=0.8),
     send_again=_often(0.1, 200),
-    sweep=timedelta(seconds=0.2),
+    sweep=timedelta(seconds=0.4),
     clean=timedelta(seconds=2),
     redis_pause=timedelta(seconds=0.1),
     grace=timedelta(seconds=2),
 )
 """Short leases, so that a campaign does not wait for them; and nothing is given up because of its faults."""
 
-PAUSE = 1.2
+PAUSE = 1.5
 """Seconds for which a process is stopped: beyond each of its leases."""
 
-SLOW = 0.25
+SLOW = 0.4
 """Seconds of a slow answer: longer than a third of a lease, so that it is renewed."""
 
 

@@ -27,6 +27,7 @@ class Slot:
 
     birth: Birth
     pid: int = 0
+    stopped: bool = False
     generation: int = 0
     wanted: bool = True
     """Whether a bot that ended is to be born again."""
@@ -53,8 +54,9 @@ class Nursery:
         self._later: set[asyncio.Task[None]] = set()
 
     @property
-    def living(self) -> list[Slot]:
-        return [slot for slot in self.slots if slot.pid and slot.ready.is_set()]
+    def missing(self) -> int:
+        """Bots that are being born or have been stopped."""
+        return sum(slot.stopped or not slot.ready.is_set() for slot in self.slots)
 
     async def start(self) -> None:
         """Until every bot is ready."""
@@ -87,10 +89,6 @@ class Nursery:
             os.kill(slot.pid, number)
         return True
 
-    def pause(self, slot: Slot, seconds: float = PAUSE) -> bool:
-        """Stops a process, which goes on after its leases have run out."""
-        return self.signal(slot, signal.SIGSTOP)  # the zygote tells when it has stopped
-
     async def listen(self) -> None:
         """Follows what the zygote and the bots report."""
         assert self._zygote.stdout
@@ -107,14 +105,15 @@ class Nursery:
                 slot.ready.set()
             case "struck" if slot := self._of.get(event["pid"]):
                 self._struck(slot, event["point"], Blow(event["blow"]))
-            case "stopped":
-                self._soon(self._go_on(event["child"]))
+            case "stopped" if slot := self._of.get(event["child"]):
+                slot.stopped = True
+                self._soon(self._go_on(slot))
             case "died" if slot := self._of.pop(event["child"], None):
                 self._died(slot)
 
     def _died(self, slot: Slot) -> None:
         self.deaths += 1
-        slot.pid = 0
+        slot.pid, slot.stopped = 0, False
         slot.ready.clear()
         slot.ended.set()
         if slot.wanted:
@@ -133,10 +132,13 @@ class Nursery:
         self._later.add(task)
         task.add_done_callback(self._later.discard)
 
-    async def _go_on(self, pid: int) -> None:
+    async def _go_on(self, slot: Slot) -> None:
+        """When its leases have run out."""
+        pid = slot.pid
         await asyncio.sleep(PAUSE)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+        if slot.pid == pid:
+            slot.stopped = False
+            self.signal(slot, signal.SIGCONT)
 
 
 @asynccontextmanager

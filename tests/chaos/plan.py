@@ -1,5 +1,6 @@
 """The deterministic campaign's plan: each failpoint, each blow, at its first, second, ... hit."""
 
+import itertools
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ OUT_OF_REACH: Mapping[str, str] = {
 MOST_HITS = 5
 """The blow falls at the first to the fifth hit."""
 
+ROUND = (Blow.KILL, Blow.PAUSE, Blow.KILL, Blow.ERROR, Blow.KILL, Blow.SLOW, Blow.KILL, Blow.ERROR)
+"""The blows that fall at each failpoint, one after the other. A pause holds up all who share its SQLite."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trap:
@@ -35,12 +39,16 @@ def verb_of(point: str) -> str:
 
 def planned(count: int, seed: int, points: Iterable[str] = POINTS) -> deque[Trap]:
     """So many traps, as evenly as it goes, in an order that the seed shuffles."""
-    pairs = [(point, blow) for point in points if verb_of(point) not in OUT_OF_REACH for blow in Blow]
-    Random(seed).shuffle(pairs)
+    random = Random(seed)
+    reached = [point for point in points if verb_of(point) not in OUT_OF_REACH]
     times: Counter[tuple[str, Blow]] = Counter()
     traps: deque[Trap] = deque()
-    while len(traps) < count:
-        point, blow = pairs[len(traps) % len(pairs)]
-        times[point, blow] += 1
-        traps.append(Trap(point, blow, 1 + (times[point, blow] - 1) % MOST_HITS))
-    return traps
+    for turn in itertools.count():
+        random.shuffle(reached)
+        for nth, point in enumerate(reached):
+            if len(traps) == count:
+                return traps
+            blow = ROUND[(turn + nth) % len(ROUND)]
+            times[point, blow] += 1
+            traps.append(Trap(point, blow, 1 + (times[point, blow] - 1) % MOST_HITS))
+    raise AssertionError("there is no end to counting")

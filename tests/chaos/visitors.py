@@ -174,6 +174,11 @@ class Crowd:
         left = sum(len(account.said) for account in self.accounts)
         return left + sum(len(visitor.account.said) for visitor in self.inside)
 
+    @property
+    def answers(self) -> int:
+        left = sum(len(account.waited) for account in self.accounts)
+        return left + sum(len(visitor.account.waited) for visitor in self.inside)
+
     async def run(self) -> None:
         """Until ``stop`` was called and everybody has left."""
         async with asyncio.TaskGroup() as places:
