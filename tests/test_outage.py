@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapters.orders.guarded import DOWN_AFTER, GuardedOrders
+from adapters.orders.guarded import GuardedOrders
 from bot.domain.errors import ReaderDown, Unavailable
 from bot.domain.message import Sender
 from bot.domain.pace import Pace
@@ -326,7 +326,7 @@ async def test_while_it_is_down_one_tries_and_nobody_else_waits() -> None:
     orders.gate = Gate()
     guard = guarded(orders, LONG, resumed)
     orders.down.add("records")
-    for _ in range(DOWN_AFTER):
+    for _ in range(Pace().down_after):
         with pytest.raises(Unavailable):
             await guard.records(None)
     orders.down.clear()
@@ -361,7 +361,7 @@ async def test_one_failure_is_nobody_elses() -> None:
 async def test_an_answer_in_time_is_waited_for() -> None:
     orders = Gated(None)  # type: ignore[arg-type]  # never asked
     orders.gate = Gate()
-    for _ in range(DOWN_AFTER + 1):
+    for _ in range(Pace().down_after + 1):
         with pytest.raises(Unavailable):
             await guarded(orders, MOMENT).records(None)
     assert orders.gate.waiting == 0

@@ -19,24 +19,22 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-DOWN_AFTER = 3
-"""Failures in a row, so that one customer's bad luck is not everybody's."""
-
 
 class Circuit:
     """Lets everybody through; while the system is down, one at a time, and the others need not wait.
 
-    There is no time in it: whoever comes next, once the one before has failed, tries the system anew.
+    It is down after ``limit`` failures in a row. There is no time in it: whoever comes next, once the one
+    before has failed, tries the system anew.
     """
 
-    def __init__(self, name: str, within: timedelta, back: Callable[[], Awaitable[None]]) -> None:
-        self._name, self._within, self._back = name, within.total_seconds(), back
+    def __init__(self, name: str, within: timedelta, limit: int, back: Callable[[], Awaitable[None]]) -> None:
+        self._name, self._within, self._limit, self._back = name, within.total_seconds(), limit, back
         self._failures = 0
         self._is_tried = False
 
     async def call(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Raises Unavailable, for a system that does not answer in time too."""
-        if self._failures < DOWN_AFTER:
+        if self._failures < self._limit:
             return await self._ask(ask)
         if self._is_tried:
             raise Unavailable("The order system does not answer now.")
@@ -61,11 +59,11 @@ class Circuit:
 
     def _fail(self) -> None:
         self._failures += 1
-        if self._failures == DOWN_AFTER:
+        if self._failures == self._limit:
             log.warning("orders.down", asked_for=self._name)
 
     async def _succeed(self) -> None:
-        was_down, self._failures = self._failures >= DOWN_AFTER, 0
+        was_down, self._failures = self._failures >= self._limit, 0
         if was_down:
             log.info("orders.back", asked_for=self._name)
             await self._back()
@@ -76,8 +74,8 @@ class GuardedOrders:
 
     def __init__(self, orders: OrderSystem, resume: Callable[[], Awaitable[None]], pace: Pace) -> None:
         self._orders, self._resume = orders, resume
-        self._reading = Circuit("records", pace.look_up_within, self._back)
-        self._acting = Circuit("actions", pace.act_within, self._back)
+        self._reading = Circuit("records", pace.look_up_within, pace.down_after, self._back)
+        self._acting = Circuit("actions", pace.act_within, pace.down_after, self._back)
 
     async def customer(self, address: Address) -> CustomerId | None:
         return await self._reading.call(lambda: self._orders.customer(address))

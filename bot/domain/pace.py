@@ -33,7 +33,10 @@ class Pace:
     """Between two looks for the rest of a burst of which no news has come."""
 
     look_up_within: timedelta = timedelta(seconds=3)
-    """An order system that has not shown its records by then is down."""
+    """An order system that has not shown its records by then has failed."""
+
+    down_after: int = 3
+    """So many failures in a row, so that one customer's bad luck is not everybody's: then it is known to be down."""
 
     look_up_again: tuple[timedelta, timedelta] = (timedelta(seconds=5), timedelta(seconds=30))
     """A turn without records is tried again after as long as it has been waiting, within these bounds."""
