@@ -7,11 +7,10 @@ at the start.
 """
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +56,8 @@ class Encoder:
 
     def common_pieces(self, texts: Sequence[str]) -> CommonPieces:
         """Those that occur in the texts."""
-        counts = Counter(chain.from_iterable(map(self._pieces.of, texts)))
-        return CommonPieces.of([number for number, _ in counts.most_common()], self._weights)
+        numbers = sorted(set(chain.from_iterable(map(self._pieces.of, texts))))
+        return CommonPieces.of(np.array(numbers), self._weights)
 
     def with_common(self, common: CommonPieces) -> "Encoder":
         """The same, and quicker with the pieces that are common."""
@@ -72,7 +71,7 @@ class Encoder:
         if len(cuts) == 2:
             return self._vectors(pieces)
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as threads:
-            parts = [pieces[first:last] for first, last in zip(cuts[:-1], cuts[1:], strict=True)]
+            parts = [pieces[first:last] for first, last in pairwise(cuts)]
             return np.concatenate(list(threads.map(self._vectors, parts)))
 
     def _vectors(self, texts: Sequence[Sequence[int]]) -> Floats:

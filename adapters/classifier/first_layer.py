@@ -1,13 +1,12 @@
 """What the encoder makes of a word piece before it looks at the neighbours: the same in every text."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.classifier.kept import Arrays
+from adapters.classifier.kept import Arrays, Rows
 from adapters.classifier.weights import BRANCHES, TABLES, WIDTH
 
 Floats = NDArray[np.float32]
@@ -27,27 +26,22 @@ NO_PIECE = -1
 class CommonPieces:
     """The blocks of pieces that occur often, rounded to 16 bits, which the vectors do not feel.
 
-    ``numbers`` ascend, ``NO_PIECE`` is among them; a row times ``scale`` holds the values of one. The rows of
-    the most common pieces stand together, so that what is used of the file is little.
+    ``numbers`` ascend, ``NO_PIECE`` is among them; a row times ``scale`` holds the values of one.
     """
 
     numbers: NDArray[np.int32]
-    places: NDArray[np.int32]
-    """Which row each has."""
-    rows: NDArray[np.int16]
+    rows: NDArray[np.int16] | Rows
     scale: Floats
 
     @classmethod
-    def of(cls, numbers: Sequence[int], weights: Arrays) -> "CommonPieces":
-        """``numbers``: of the pieces, the most common first."""
+    def of(cls, numbers: Numbers, weights: Arrays) -> "CommonPieces":
+        """``numbers``: of the pieces, ascending."""
         rows = np.zeros((len(numbers) + 1, _BLOCKS * WIDTH), dtype=np.float32)
-        rows[1:] = _computed(weights, np.array(numbers, dtype=np.int64))
+        rows[1:] = _computed(weights, numbers)
         scale = np.maximum(np.abs(rows).max(axis=0), np.float32(1e-30)) / _FINEST
         rows /= scale
         rounded = np.rint(rows, out=rows).astype(np.int16)
-        all_numbers = np.array([NO_PIECE, *numbers], dtype=np.int32)
-        order = np.argsort(all_numbers)
-        return cls(all_numbers[order], order.astype(np.int32), rounded, scale)
+        return cls(np.append(NO_PIECE, numbers).astype(np.int32), rounded, scale)
 
 
 class FirstLayer:
@@ -55,13 +49,13 @@ class FirstLayer:
 
     def __init__(self, weights: Arrays, common: CommonPieces | None) -> None:
         self._weights = weights
-        self._common = common or CommonPieces.of((), weights)
+        self._common = common or CommonPieces.of(np.empty(0, dtype=np.int64), weights)
 
     def blocks(self, numbers: Numbers) -> Floats:
         """For each piece its blocks."""
         common = self._common
         places = np.minimum(common.numbers.searchsorted(numbers), len(common.numbers) - 1)
-        rows = common.rows[common.places[places]].astype(np.float32)
+        rows = common.rows[places].astype(np.float32)
         rows *= common.scale
         missing = common.numbers[places] != numbers
         if missing.any():

@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,11 +11,31 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, Any]
+"""By name. Large tables may be ``Rows``, all others are arrays."""
 
 
-def kept(file: Path) -> Arrays | None:
-    """The arrays in the file, or None where there is no sound one.
+class Rows:
+    """A table in a file, of which few rows are wanted: they are read when they are.
+
+    Where a row is mapped, the system maps all that stands near, and soon the process has the whole table.
+    """
+
+    def __init__(self, file: Path, offset: int, dtype: np.dtype[Any], width: int) -> None:
+        self._handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._handle)
+        self._offset, self._dtype, self._width = offset, dtype, width
+
+    def __getitem__(self, places: NDArray[np.integer]) -> NDArray[Any]:
+        rows = np.empty((len(places), self._width), self._dtype)
+        for row, place in zip(rows, places.tolist(), strict=True):
+            if os.preadv(self._handle, [row], self._offset + place * row.nbytes) != row.nbytes:
+                raise OSError("a kept file is shorter than it was")
+        return rows
+
+
+def kept(file: Path, *, tables: Collection[str] = ()) -> Arrays | None:
+    """The arrays in the file, those of the given names as ``Rows``, or None where there is no sound one.
 
     Processes that map one file share its memory, and what is never looked at is never loaded.
     """
@@ -24,7 +45,13 @@ def kept(file: Path) -> Arrays | None:
         return None
     if record.dtype.names is None:
         return None
-    return {name: np.asarray(record[name]) for name in record.dtype.names}
+    arrays = {name: np.asarray(record[name]) for name in record.dtype.names if name not in tables}
+    return arrays | {name: _rows(file, record, name) for name in tables}
+
+
+def _rows(file: Path, record: np.memmap[Any, Any], name: str) -> Rows:
+    of_all, offset = record.dtype.fields[name][:2]
+    return Rows(file, record.offset + offset, of_all.base, of_all.shape[1])
 
 
 def keep(file: Path, arrays: Arrays) -> None:

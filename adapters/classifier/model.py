@@ -61,7 +61,6 @@ class Model:
                 "bias": self.bias,
                 "temperature": np.array(self.temperature),
                 "common_numbers": self.common.numbers,
-                "common_places": self.common.places,
                 "common_rows": self.common.rows,
                 "common_scale": self.common.scale,
             },
@@ -70,7 +69,7 @@ class Model:
     @classmethod
     def load(cls, file: Path) -> "Model | None":
         """The model in the file, or None where there is no sound one."""
-        arrays = kept(file)
+        arrays = kept(file, tables=["common_rows"])
         if arrays is None:
             return None
         return cls(
@@ -81,12 +80,7 @@ class Model:
             slopes=arrays["slopes"],
             bias=arrays["bias"],
             temperature=float(arrays["temperature"]),
-            common=CommonPieces(
-                arrays["common_numbers"],
-                arrays["common_places"],
-                arrays["common_rows"],
-                arrays["common_scale"],
-            ),
+            common=CommonPieces(arrays["common_numbers"], arrays["common_rows"], arrays["common_scale"]),
         )
 
 

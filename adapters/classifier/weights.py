@@ -15,13 +15,15 @@ BRANCHES = (2, 3, 5)
 TABLES = 17
 """The piece ``n`` has the row ``n // TABLES`` of the table ``n % TABLES``, and that table's scale."""
 
+_TABLES = ("embedding",)
+
 
 def opened(file: Path) -> Arrays:
     """The arrays by name; ``file`` (85 MB) is written where it is missing or unsound."""
-    arrays = kept(file)
+    arrays = kept(file, tables=_TABLES)
     if arrays is None:
         keep(file, _unpacked())
-        arrays = kept(file)
+        arrays = kept(file, tables=_TABLES)
     if arrays is None:
         raise OSError(f"{file} cannot be read back")
     return arrays
