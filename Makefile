@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # uv installs the locked packages many times quicker than pip; where it cannot, pip does
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r $(1) || $(PIP) install --require-hashes -r $(1)
 
-.PHONY: demo install test quick check lock clean
+.PHONY: demo install test quick soak check lock clean
 
 demo: $(VENV)/.base ## start the demo shop and play a conversation with it
 	$(BIN)/shotdesk demo
@@ -19,6 +19,13 @@ test: install check ## the full tier: everything, on real servers
 
 quick: install check ## the quick tier: under a minute, no servers but the embedded ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full"
+
+SOAK = $(BIN)/python -m tests.chaos $(1) --database $(2) --count $(or $(COUNT),10000) $(if $(SEED),--seed $(SEED))
+soak: install ## the campaigns: 10,000 crashes and 10,000 faults on each database; COUNT, SEED
+	$(call SOAK,crashes,sqlite)
+	$(call SOAK,faults,sqlite)
+	$(call SOAK,crashes,postgresql)
+	$(call SOAK,faults,postgresql)
 
 check: install ## style and types
 	$(BIN)/ruff check .

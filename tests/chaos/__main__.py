@@ -8,7 +8,8 @@ import sys
 import click
 
 from tests.chaos.crashes import crash
-from tests.chaos.report import crash_report
+from tests.chaos.faults import fault
+from tests.chaos.report import crash_report, fault_report
 from tests.chaos.stage import DATABASES
 
 
@@ -22,9 +23,14 @@ def main(campaign: str, database: str, count: int, seed: int | None, seconds: fl
     """Runs a campaign, and prints what came of it as Markdown. Exit status 1 where anything was violated."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     print(f"{campaign} on {database}, seed {seed}", file=sys.stderr, flush=True)
-    crashed = asyncio.run(crash(database, count, seed, seconds))
-    print(crash_report(crashed, database, seed))
-    sys.exit(bool(crashed.outcome.violations))
+    if campaign == "crashes":
+        crashed = asyncio.run(crash(database, count, seed, seconds))
+        outcome, report = crashed.outcome, crash_report(crashed, database, seed)
+    else:
+        faulted = asyncio.run(fault(database, count, seed, seconds))
+        outcome, report = faulted.outcome, fault_report(faulted, database, seed)
+    print(report)
+    sys.exit(bool(outcome.violations))
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ async def opened(
 ) -> AsyncIterator[Campaign]:
     async with AsyncExitStack() as stack:
         stage = await stack.enter_async_context(staged(database))
-        board = Board(stage.home / "board", len(roles))
+        board = Board(stage.base / "board", len(roles))
         births = stage.births(roles, seed)
         KEPT.mkdir(parents=True, exist_ok=True)
         log = KEPT / f"chaos-{database}.log"

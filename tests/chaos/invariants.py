@@ -156,7 +156,7 @@ async def drained(stage: Stage, within: float) -> bool:
     """Waits until nothing is under way any more; whether it came to that."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within):
-            while await _under_way(stage):
+            while await _under_way(stage):  # noqa: ASYNC110  # a state, not an event
                 await asyncio.sleep(0.1)
             return True
     return False
@@ -165,7 +165,7 @@ async def drained(stage: Stage, within: float) -> bool:
 async def _under_way(stage: Stage) -> bool:
     for check in STUCK:
         try:
-            if await _rows(stage, check.finds + " LIMIT 1"):
+            if await stage.rows(check.finds + " LIMIT 1"):
                 return True
         except Unavailable:  # the last fault may not be over
             return True
@@ -176,25 +176,20 @@ async def violations(stage: Stage, accounts: Sequence[Account]) -> list[Violatio
     found = [
         Violation(check.kind, check.name, str(tuple(row)))
         for check in SQL_CHECKS
-        for row in await _rows(stage, check.finds)
+        for row in await stage.rows(check.finds)
     ]
     found += _effects(
-        await _rows(stage, EFFECTS),
-        await _rows(stage, PERFORMED, orders=True),
-        await _rows(stage, RENEWALS, orders=True),
+        await stage.rows(EFFECTS),
+        await stage.rows(PERFORMED, of_orders=True),
+        await stage.rows(RENEWALS, of_orders=True),
         accounts,
     )
     logs: dict[str, list[Row[Any]]] = defaultdict(list)
-    for row in await _rows(stage, LOG + " ORDER BY session, seq"):
+    for row in await stage.rows(LOG + " ORDER BY session, seq"):
         logs[row.session].append(row)
     for account in accounts:
         found += _at_the_customers_end(account, logs[account.session])
     return found
-
-
-async def _rows(stage: Stage, statement: str, *, orders: bool = False) -> Sequence[Row[Any]]:
-    database = stage.orders if orders else stage.store
-    return await database.read(lambda tx: tx.exec_driver_sql(statement).all())
 
 
 def _effects(
@@ -226,7 +221,7 @@ def _effects(
 def _at_the_customers_end(account: Account, log: Sequence[Row[Any]]) -> Iterator[Violation]:
     who = f"{account.session} ({name_of(account.customer)})"
     for fault in account.faults:
-        kind: Kind = "stuck" if "no answer" in fault or "Timeout" in fault else "out of order"
+        kind: Kind = "lost" if "Refused" in fault else "stuck" if "no answer" in fault else "out of order"
         yield Violation(kind, "seen by a customer", fault)
     kept = {row.seq: row for row in log}
     for said in account.said:

@@ -35,6 +35,10 @@ class Slot:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
+    def is_there(self) -> bool:
+        return self.ready.is_set() and not self.stopped
+
+    @property
     def number(self) -> int:
         return self.birth.slot
 
@@ -56,7 +60,7 @@ class Nursery:
     @property
     def missing(self) -> int:
         """Bots that are being born or have been stopped."""
-        return sum(slot.stopped or not slot.ready.is_set() for slot in self.slots)
+        return sum(not slot.is_there for slot in self.slots)
 
     async def start(self) -> None:
         """Until every bot is ready."""

@@ -14,6 +14,7 @@ OUT_OF_REACH: Mapping[str, str] = {
     "store.hand_back": "the console's, which has no door yet",
     "store.close": "the console's, which has no door yet",
     "media.masked": "the console's, which has no door yet",
+    "store.open": "the command line's: at the doors a session is opened by its first message",
     "store.turn_of": "the command line's: 'shotdesk ask' shows the turn that it has taken",
     "orders.customer": "the webhooks', which have no door yet: a widget's page vouches for its customer",
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from tests.chaos.campaign import Outcome
 from tests.chaos.crashes import Crashed
 from tests.chaos.failpoints import POINTS, Blow
+from tests.chaos.faults import Faulted
 from tests.chaos.invariants import KINDS, Violation
 from tests.chaos.plan import OUT_OF_REACH, verb_of
 
@@ -44,6 +45,21 @@ def crash_report(crashed: Crashed, database: str, seed: int) -> str:
         parts.append(f"Never reached: {', '.join(crashed.never_reached)}")
     if crashed.reached_unawares:
         parts.append(f"Reached after all: {', '.join(crashed.reached_unawares)}")
+    return "\n\n".join(parts)
+
+
+def fault_report(faulted: Faulted, database: str, seed: int) -> str:
+    faults = sorted(faulted.done.items(), key=lambda fault: -fault[1])
+    parts = [
+        f"### Faults on {database}, seed {seed}",
+        table(["fault", "times"], [*faults, ("**all**", sum(faulted.done.values()))]),
+        *(f"Left out: {what}" for what in faulted.left_out),
+        table(
+            ["from", "times", "p50 / p99 / most"],
+            ((what, len(took), quantiles(took)) for what, took in sorted(faulted.recovery.took.items())),
+        ),
+        summary(faulted.outcome),
+    ]
     return "\n\n".join(parts)
 
 

@@ -7,11 +7,12 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.database import Database, read_url
@@ -31,15 +32,18 @@ DISK_MIB = 1024
 BATCH = 50
 """Customers whose records are loaded at once."""
 
+AGAIN_IN = 0.2
+"""Seconds until records that could not be loaded are loaded."""
+
 
 @dataclass
 class Stage:
-    """``template`` is a bot on this stage. ``disk`` is where the small disk is mounted, if there is one.
-
-    ``server`` is the Redis that the driver itself has started; without it, the bots look after a Valkey.
+    """``base`` holds what is not the bots' own; ``template`` is a bot on this stage; ``disk`` is the small
+    disk, if it could be mounted; ``server`` the Redis that the driver started: without it, the bots have a Valkey.
     """
 
     database: str
+    base: Path
     template: Birth
     redis_url: str
     store: Database
@@ -48,10 +52,6 @@ class Stage:
     server: RedisServer | None = None
     _loaded: int = 0
     _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def home(self) -> Path:
-        return Path(self.template.home)
 
     def births(self, roles: Sequence[str], seed: int) -> list[Birth]:
         ports = free_ports(len(roles))
@@ -64,9 +64,16 @@ class Stage:
         """The shop's own system knows its customers before they ask anything."""
         async with self._loading:
             while self._loaded <= customer:
-                with suppress(Unavailable):  # the campaign's doing: once more
+                try:
                     await self._load(range(self._loaded, self._loaded + BATCH))
                     self._loaded += BATCH
+                except Unavailable:  # the campaign's doing
+                    await asyncio.sleep(AGAIN_IN)
+
+    async def rows(self, statement: str, *, of_orders: bool = False) -> Sequence[Row[Any]]:
+        """Raises Unavailable."""
+        database = self.orders if of_orders else self.store
+        return await database.read(lambda tx: tx.exec_driver_sql(statement).all())
 
     async def _load(self, customers: range) -> None:
         settings = settings_of(self.template)
@@ -89,24 +96,26 @@ async def staged(database: str) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         base = Path(tempfile.mkdtemp(prefix="shotdesk-chaos-"))
         stack.callback(shutil.rmtree, base, ignore_errors=True)
+        home = base / "home"
+        home.mkdir(mode=0o700)
         server = None
         if database == "postgresql":
             disk = None
             root = stack.enter_context(postgres())
             server = stack.enter_context(redis())
             urls = [await _created(root, name) for name in ("bot", "orders")]
-            template = Birth(0, "all", 0, str(base), "", server.url, *urls)
+            template = Birth(0, "all", 0, str(home), "", server.url, *urls)
             url = server.url
         else:
-            disk = stack.enter_context(_mounted(base))
-            template = Birth(0, "all", 0, str(base), "")
-            url = (await stack.enter_async_context(EmbeddedValkey(base / "valkey"))).url
+            disk = stack.enter_context(_mounted(home))
+            template = Birth(0, "all", 0, str(home), "")
+            url = (await stack.enter_async_context(EmbeddedValkey(home / "valkey"))).url
         settings = settings_of(template)
         await migrate(settings)
         store, orders = Database(settings.database), Database(settings.orders)
         stack.push_async_callback(store.close)
         stack.push_async_callback(orders.close)
-        yield Stage(database, template, url, store, orders, disk, server)
+        yield Stage(database, base, template, url, store, orders, disk, server)
 
 
 async def _created(root: str, name: str) -> str:

@@ -1,6 +1,7 @@
 """Customers of a campaign: what they said, what they were told, and the platform that says things twice."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class Visitor(Customer):
         super().__init__(random.choice(addresses), customer=self.name, secret=SECRET, random=random)
         self.account = Account(number)
         self.doubled = 0
+        self.asked: float | None = None
+        """Since when an answer is waited for."""
         self._addresses = addresses
         self._seen: set[str] = set()
         self._posts: set[asyncio.Task[None]] = set()
@@ -83,8 +86,7 @@ class Visitor(Customer):
         return seq
 
     async def _answered(self, seq: int, step: Step) -> bool:
-        loop = asyncio.get_running_loop()
-        asked = loop.time()
+        self.asked = asked = time.monotonic()
 
         def later() -> list[Line]:
             return [line for line in self.screen.lines.values() if line.seq > seq and line.is_answer]
@@ -97,7 +99,9 @@ class Visitor(Customer):
         except TimeoutError:
             self.account.faults.append(f"{self.session}: no answer to line {seq}")
             return False
-        self.account.waited.append(loop.time() - asked)
+        finally:
+            self.asked = None
+        self.account.waited.append(time.monotonic() - asked)
         return any(step.answer in line.text for line in later())
 
     # the platform
@@ -202,8 +206,10 @@ class Crowd:
             async with visitor:
                 await visitor.play(talk(number, random))
                 await visitor.finish_posts()
-        except (TimeoutError, Refused) as error:
-            visitor.account.faults.append(f"{visitor.session}: {type(error).__name__} {error}")
+        except TimeoutError:
+            visitor.account.faults.append(f"{visitor.session}: no answer to a message or a hello")
+        except Refused as error:
+            visitor.account.faults.append(f"{visitor.session}: Refused {error}")
         finally:
             self.inside.discard(visitor)
             self.doubled += visitor.doubled

@@ -44,7 +44,8 @@ def _tell_modules(pipe: int) -> Never:
 class Zygote:
     def __init__(self, board: Board, classifier: Classifier) -> None:
         self._board, self._classifier = board, classifier
-        self._orders = open(0, "rb", buffering=0)  # what a buffer has read ahead, no selector would see
+        # what a buffer has read ahead, no selector would see
+        self._orders = open(0, "rb", buffering=0)  # noqa: SIM115  # until the end
         self._children: set[int] = set()
         self._woken, self._wakes = socket.socketpair()
         for end in (self._woken, self._wakes):
