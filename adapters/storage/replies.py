@@ -2,69 +2,100 @@
 
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, func, select, update
 
-from adapters.storage.columns import LONG_AGO, from_now
-from adapters.storage.rows import FAILED, QUEUED, SENT, VOID, address_of, change, entry_of, locked
+from adapters.storage.columns import LONG_AGO, from_now, seconds
+from adapters.storage.rows import (
+    FAILED,
+    QUEUED,
+    SENT,
+    VOID,
+    SessionRow,
+    address_of,
+    change,
+    entry_of,
+    locked,
+)
 from adapters.storage.tables import messages, sessions
 from bot.domain.message import Sender
 from bot.domain.ports import Fenced, Outgoing
 from bot.domain.session import Owner
 from bot.domain.vocabulary import SessionId
 
+_FIRST_QUEUED = (
+    select(messages, (messages.c.next_at <= from_now()).label("due"))
+    .where(messages.c.session == bindparam("of_session"), messages.c.delivery == QUEUED)
+    .order_by(messages.c.seq)
+    .limit(1)
+)
+_LEND = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("session"))
+    .values(send_lease_until=from_now(seconds("lease")))
+)
+_LINE = update(messages).where(
+    messages.c.session == bindparam("of_session"), messages.c.seq == bindparam("of_seq")
+)
+_STILL_QUEUED = _LINE.where(messages.c.delivery == QUEUED)
+_AGAIN = _STILL_QUEUED.values(next_at=from_now(seconds("again")))
+_VOID = (
+    update(messages)
+    .where(
+        messages.c.session == bindparam("of_session"),
+        messages.c.delivery == QUEUED,
+        messages.c.sender == Sender.BOT,
+    )
+    .values(delivery=VOID)
+)
 
-async def claim_reply(tx: AsyncConnection, session: SessionId, lease: timedelta) -> Outgoing | None:
-    row = await locked(tx, session)
+
+def claim_reply(tx: Connection, session: SessionId, lease: timedelta) -> Outgoing | None:
+    row = locked(tx, session)
     if row.sending:
         return None
     if row.owner == Owner.HUMAN:
-        await void_bot_lines(tx, session)
-    due = (messages.c.next_at <= from_now()).label("due")
-    queued = (messages.c.session == session, messages.c.delivery == QUEUED)
-    line = (
-        await tx.execute(select(messages, due).where(*queued).order_by(messages.c.seq).limit(1))
-    ).one_or_none()
+        void_bot_lines(tx, session)
+    return next_line(tx, row, lease)
+
+
+def next_line(tx: Connection, row: SessionRow, lease: timedelta) -> Outgoing | None:
+    """The first queued line of a locked session that nobody is sending, if it is due."""
+    line = tx.execute(_FIRST_QUEUED, {"of_session": row.id}).one_or_none()
     if line is None or not line.due:
         return None
     epoch = row.send_epoch + 1
-    await tx.execute(change(session, send_epoch=epoch, send_lease_until=from_now(lease)))
-    this = (messages.c.session == session, messages.c.seq == line.seq)
-    await tx.execute(update(messages).where(*this).values(tries=line.tries + 1))
+    tx.execute(_LEND, {"session": row.id, "send_epoch": epoch, "lease": lease.total_seconds()})
+    tx.execute(_LINE, {"of_session": row.id, "of_seq": line.seq, "tries": line.tries + 1})
     return Outgoing(
         entry=entry_of(line),
         address=address_of(row),
         epoch=epoch,
-        key=f"{session}.{line.seq}",
+        key=f"{row.id}.{line.seq}",
         tries=line.tries,
     )
 
 
-async def settle_reply(
-    tx: AsyncConnection, outgoing: Outgoing, again_in: timedelta | None, give_up: bool
-) -> None:
+def settle_reply(tx: Connection, outgoing: Outgoing, again_in: timedelta | None, give_up: bool) -> None:
     """A line that a person's coming made void meanwhile stays void, unless it did get out."""
     session, seq = outgoing.entry.session, outgoing.entry.seq
-    row = await locked(tx, session)
+    row = locked(tx, session)
     if row.send_epoch != outgoing.epoch:
         raise Fenced
-    await tx.execute(change(session, send_lease_until=LONG_AGO))
-    line = update(messages).where(messages.c.session == session, messages.c.seq == seq)
-    still_queued = line.where(messages.c.delivery == QUEUED)
+    change(tx, session, send_lease_until=LONG_AGO)
+    line = {"of_session": session, "of_seq": seq}
     if again_in is not None:
-        await tx.execute(still_queued.values(next_at=from_now(again_in)))
+        tx.execute(_AGAIN, line | {"again": again_in.total_seconds()})
     elif give_up:
-        await tx.execute(still_queued.values(delivery=FAILED))
+        tx.execute(_STILL_QUEUED, line | {"delivery": FAILED})
     else:
-        await tx.execute(line.values(delivery=SENT))
+        tx.execute(_LINE, line | {"delivery": SENT})
 
 
-async def void_bot_lines(tx: AsyncConnection, session: SessionId) -> None:
-    queued = (messages.c.session == session, messages.c.delivery == QUEUED)
-    await tx.execute(update(messages).where(*queued, messages.c.sender == Sender.BOT).values(delivery=VOID))
+def void_bot_lines(tx: Connection, session: SessionId) -> None:
+    tx.execute(_VOID, {"of_session": session})
 
 
-async def undelivered(tx: AsyncConnection, limit: int) -> list[SessionId]:
+def undelivered(tx: Connection, limit: int) -> list[SessionId]:
     """Sessions whose first queued line is due and is not being sent, the longest due first."""
     first = (
         select(messages.c.session, func.min(messages.c.seq).label("seq"))
@@ -80,4 +111,4 @@ async def undelivered(tx: AsyncConnection, limit: int) -> list[SessionId]:
         .order_by(messages.c.next_at)
         .limit(limit)
     )
-    return [SessionId(session) for session in (await tx.execute(due)).scalars()]
+    return [SessionId(session) for session in tx.execute(due).scalars()]

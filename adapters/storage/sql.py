@@ -28,8 +28,11 @@ class SqlStore:
         new = SessionId(self._ids())
         return await self._db.write(sessions.open_session, address, customer, session, new, self._clock())
 
-    async def accept(self, session: SessionId, message: Message) -> Accepted:
-        return await self._db.write(sessions.accept, session, message)
+    async def accept(
+        self, session: SessionId | None, message: Message, customer: CustomerId | None = None
+    ) -> Accepted:
+        new = SessionId(self._ids())
+        return await self._db.write(sessions.accept, session, message, customer, new, self._clock())
 
     # turns
 

@@ -89,8 +89,13 @@ class Store(Protocol):
         """
         ...
 
-    async def accept(self, session: SessionId, message: Message) -> Accepted:
-        """Keeps a message once and durably; the same ``message.key`` again answers the first ``seq``."""
+    async def accept(
+        self, session: SessionId | None, message: Message, customer: CustomerId | None = None
+    ) -> Accepted:
+        """Opens the session and keeps a message in it, once and durably.
+
+        The same ``message.key`` again answers the first ``seq``. Raises what ``open`` raises.
+        """
         ...
 
     async def claim(self, session: SessionId, holder: str, lease: timedelta) -> Claimed | None:

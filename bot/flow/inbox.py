@@ -30,11 +30,10 @@ class Inbox:
         Raises TextTooLong, BadText, SessionOfAnotherCustomer, Unavailable: then nothing is kept.
         """
         check_text(message.text)
-        session = await self._store.open(message.address, customer, session)
-        accepted = await self._store.accept(session, message)
+        accepted = await self._store.accept(session, message, customer)
         if not accepted.duplicate:
-            await self._cache.wake(session)
-            await self._cache.announce(session, Live("entry", accepted.seq))
+            await self._cache.wake(accepted.session)
+            await self._cache.announce(accepted.session, Live("entry", accepted.seq))
         return accepted
 
     async def claim(self, session: SessionId) -> "Claim | None":

@@ -131,9 +131,16 @@ class StoreContract:
         assert sum(not one.duplicate for one in accepted) == 1
         assert len(await store.log(session, after=0)) == 1
 
-    async def test_an_unknown_session_accepts_nothing(self, store: Store) -> None:
+    async def test_a_first_message_opens_its_session(self, store: Store) -> None:
+        named = await store.accept(SessionId("s1"), message("k1"), CustomerId("C1"))
+        assert (named.session, named.seq, named.customer) == ("s1", 1, "C1")
+        by_address = await store.accept(None, message("k2"))
+        assert (by_address.session, by_address.seq, by_address.customer) == ("s1", 2, "C1")
+        with pytest.raises(SessionOfAnotherCustomer):
+            await store.accept(None, message("k3"), CustomerId("C2"))
         with pytest.raises(NotFound):
-            await store.accept(SessionId("unknown"), message("k1"))
+            await store.accept(SessionId("s1"), message("k3", user="somebody else"))
+        assert len(await store.log(SessionId("s1"), after=0)) == 2
 
     async def test_many_writers_lose_nothing(self, store: Store, other: Store, session: SessionId) -> None:
         keys = [f"k{number}" for number in range(20)]
