@@ -10,15 +10,16 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from bot.doors.widget import sign
+from tests.screen import Frame, Line, Screen
 
 ACCEPTED_WITHIN = 5.0
 """Seconds after which a message that was not accepted is sent again; the second time over a new socket."""
@@ -36,8 +37,6 @@ PASSING = {"unavailable", "too_many_requests", "too_slow"}
 """Errors after which the same may be sent again."""
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-Frame = dict[str, Any]
 
 
 class Refused(Exception):
@@ -58,72 +57,6 @@ def random_cuts(random: Random, frames: int = 6) -> Iterator[Cut]:
     while True:
         way: Literal["sent", "received"] = random.choice(("sent", "received"))
         yield Cut(way, random.randint(1, frames), random.choice(("before", "after")))
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the log. ``frame`` is all of it, as it came."""
-
-    seq: int
-    sender: str
-    text: str
-    client_id: str | None
-    frame: Frame = field(repr=False)
-
-    @classmethod
-    def of(cls, frame: Frame) -> "Line":
-        return cls(frame["seq"], frame["from"], frame["text"], frame.get("client_id"), frame)
-
-    @property
-    def is_answer(self) -> bool:
-        return self.sender != "customer"
-
-
-class Screen:
-    """What a customer sees of a session.
-
-    ``faults`` are sentences about what may never be seen; ``missing`` the numbers of lines that were left out
-    without a word (a bot's line that a person's take-over made void may be among them).
-    """
-
-    def __init__(self) -> None:
-        self.lines: dict[int, Line] = {}
-        self.seqs: dict[str, int] = {}
-        """The number of each message of this customer's, as ``accepted`` or its line said."""
-        self.faults: list[str] = []
-        self.missing: set[int] = set()
-        self.last = 0
-
-    def begin(self, after: int, last: int, *, announced: bool) -> None:
-        """A hello: the lines after ``after`` follow. Elsewhere than where we are only if that was announced."""
-        if announced:
-            self.lines.clear()
-            self.seqs.clear()
-            self.last = after
-        elif after != self.last or last < after:
-            self.faults.append(
-                f"we are at line {self.last}; the bot, at {last}, goes on from {after} unasked"
-            )
-
-    def accept(self, client_id: str, seq: int) -> None:
-        if self.seqs.setdefault(client_id, seq) != seq:
-            self.faults.append(f"message {client_id} was line {self.seqs[client_id]}, and now is {seq}")
-
-    def show(self, line: Line) -> None:
-        if line.seq <= self.last:
-            same = self.lines.get(line.seq) == line
-            self.faults.append(f"line {line.seq} came after {self.last}" + ("" if same else ": another one"))
-            return
-        self.missing.update(range(self.last + 1, line.seq))
-        self.lines[line.seq] = line
-        self.last = line.seq
-        if line.client_id:
-            self.accept(line.client_id, line.seq)
-
-    def answer(self, seq: int) -> Line | None:
-        """The first answer after the line ``seq``."""
-        later = (line for line in self.lines.values() if line.seq > seq and line.is_answer)
-        return min(later, key=lambda line: line.seq, default=None)
 
 
 class Wire:
@@ -183,6 +116,7 @@ class Customer:
         self._unaccepted: dict[str, Frame] = {}
         self._outcomes: dict[str, int | Refused | None] = {}
         """What became of a message: its number, a no, or None for "not now"."""
+        self._pages: dict[int, list[Line]] = {}
         self._refetch = False
         self._heard = 0
         self._wire: Wire | None = None
@@ -237,6 +171,16 @@ class Customer:
     async def sees(self, seq: int) -> None:
         """Waits until the line ``seq`` is on the screen, or one after it."""
         await self._until(lambda: self.screen.last >= seq)
+
+    async def history(self, before: int) -> list[Line]:
+        """The page of the session's lines that come before the line ``before``."""
+        self._pages.pop(before, None)
+        async with asyncio.timeout(PATIENCE):
+            while before not in self._pages:
+                await self._send({"type": "history", "before": before})
+                with suppress(TimeoutError):
+                    await self._until(lambda: before in self._pages, ACCEPTED_WITHIN)
+        return self._pages[before]
 
     async def upload(self, picture: bytes) -> str:
         """Uploads a picture until it is taken; returns its id. Raises Refused."""
@@ -300,6 +244,8 @@ class Customer:
                 self.screen.show(line := Line.of(frame))
                 if line.client_id:
                     self._outcomes[line.client_id] = line.seq
+            case "history":
+                self._pages[frame["before"]] = [Line.of(line) for line in frame["lines"]]
             case "error":
                 self._hear(frame)
 

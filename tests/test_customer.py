@@ -1,6 +1,6 @@
 """The customer's own end, which every campaign trusts: does it notice what no customer may see?"""
 
-from tests.customer import Line, Screen
+from tests.screen import Line, Screen
 
 
 def line(seq: int, text: str = "", sender: str = "bot", client_id: str | None = None) -> Line:

@@ -62,10 +62,13 @@ def accept(
     named: SessionId | None,
     message: Message,
     customer: CustomerId | None,
+    visitor: bool,
     new: SessionId,
     now: datetime,
 ) -> Accepted:
     row = _opened(tx, message.address, customer, named, new, now)
+    if visitor and row.customer is not None:
+        raise SessionOfAnotherCustomer
     session, whose = SessionId(row.id), row.customer or customer
     said, key = Reply(text=message.text), message.key
     seq = append(tx, row, Sender.CUSTOMER, said, message.at, key=key, attachments=message.attachments)

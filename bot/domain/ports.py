@@ -76,6 +76,17 @@ class Outgoing:
     tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A session as one look found it, with a page of its log in order."""
+
+    exists: bool
+    customer: CustomerId | None
+    last_seq: int
+    """The last line, also where that is void and not shown."""
+    lines: tuple[Entry, ...]
+
+
 class Store(Protocol):
     """The truth, in SQL: one verb, one transaction. Every verb may be tried again after a lost connection."""
 
@@ -90,11 +101,17 @@ class Store(Protocol):
         ...
 
     async def accept(
-        self, session: SessionId | None, message: Message, customer: CustomerId | None = None
+        self,
+        session: SessionId | None,
+        message: Message,
+        customer: CustomerId | None = None,
+        *,
+        visitor: bool = False,
     ) -> Accepted:
         """Opens the session and keeps a message in it, once and durably.
 
-        The same ``message.key`` again answers the first ``seq``. Raises what ``open`` raises.
+        The same ``message.key`` again answers the first ``seq``. Raises what ``open`` raises, and
+        SessionOfAnotherCustomer where a ``visitor`` speaks in a customer's session.
         """
         ...
 
@@ -168,6 +185,12 @@ class Store(Protocol):
 
     async def close(self, session: SessionId, agent: str) -> None:
         """The next message opens it again, to the bot."""
+        ...
+
+    async def view(
+        self, session: SessionId, *, after: int = 0, before: int | None = None, limit: int = 100
+    ) -> View:
+        """What was said after a line, or last before one, without what became void before it was sent."""
         ...
 
     async def log(self, session: SessionId, after: int, limit: int = 200) -> Sequence[Entry]:

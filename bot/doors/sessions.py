@@ -14,6 +14,7 @@ from bot.domain.errors import BadText, NotFound, TextTooLong
 from bot.domain.message import MAX_PICTURES, Accepted, Address, Attachment, Message
 from bot.domain.vocabulary import SessionId
 from bot.doors.bodies import CustomerName, Name, PictureName, SessionName, read_body, read_json
+from bot.doors.deadline import in_time
 from bot.doors.errors import Unauthorized
 from bot.doors.line import Line
 from bot.telemetry import MESSAGES
@@ -63,7 +64,7 @@ def routes(app: App) -> APIRouter:
     async def send(id: Annotated[SessionName, Path()], request: Request) -> Accepted:
         """Answers once the message is kept; the reply comes into the session's log."""
         new = read_json(NEW_MESSAGE, await read_body(request, BODY_LIMIT, TextTooLong()))
-        return await accept(app, id, new)
+        return await in_time(accept(app, id, new))
 
     @router.get("/v1/sessions/{id}/messages", summary="Read a session's log")
     async def log(
@@ -72,15 +73,15 @@ def routes(app: App) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 100,
     ) -> Sequence[Line]:
         """Both sides of the conversation, by ``seq``, from the one after ``after``."""
-        exists, _ = await app.store.customer_of(id)
-        if not exists:
+        view = await in_time(app.store.view(id, after=after, limit=limit))
+        if not view.exists:
             raise NotFound("there is no such session")
-        return [Line.of(entry) for entry in await app.store.log(id, after, limit)]
+        return [Line.of(entry) for entry in view.lines]
 
     return router
 
 
-async def accept(app: App, id: SessionId, new: NewMessage) -> Accepted:
+async def accept(app: App, id: SessionId, new: NewMessage, *, visitor: bool = False) -> Accepted:
     """Keeps a message of the web channel. Raises what ``Inbox.receive`` raises, and NotFound."""
     if not new.text.strip() and not new.attachments:
         raise BadText("there is nothing to answer: send a text, a picture, or both")
@@ -95,6 +96,6 @@ async def accept(app: App, id: SessionId, new: NewMessage) -> Accepted:
         if not await app.media.has(picture):
             raise NotFound(f"there is no picture {picture}; upload it to /v1/pictures first")
         await app.cache.expect_picture(id, picture, None)
-    accepted = await app.inbox.receive(message, new.customer, id)
+    accepted = await app.inbox.receive(message, new.customer, id, visitor=visitor)
     MESSAGES.labels("yes" if accepted.duplicate else "no").inc()
     return accepted
