@@ -18,7 +18,8 @@ class Line:
 
     @classmethod
     def of(cls, frame: Frame) -> "Line":
-        return cls(frame["seq"], frame["from"], frame["text"], frame.get("client_id"), frame)
+        whole = {name: value for name, value in frame.items() if name != "type"}
+        return cls(frame["seq"], frame["from"], frame["text"], frame.get("client_id"), whole)
 
     @property
     def is_answer(self) -> bool:

@@ -206,11 +206,11 @@ class Widget:
         async with self._in_order:
             await self._check_rate("say")
             accepted = await accept(self._app, self._session, new, visitor=self._customer is None)
+            rewound = not accepted.duplicate and accepted.seq <= self._shown
+            if rewound:
+                await self._begin_anew(accepted.seq)
             await self._send(type="accepted", client_id=said.client_id, seq=accepted.seq)
-            if accepted.duplicate or accepted.seq > self._shown:
-                return False
-            await self._begin_anew(accepted.seq)
-            return True
+        return rewound
 
     async def _check_rate(self, what: str) -> None:
         if not await self._app.cache.allow(f"{what}:{self._session}", MESSAGES, MESSAGES_PER):
