@@ -14,6 +14,7 @@ from bot.domain.vocabulary import CustomerId, SessionId
 from bot.doors.widget import LATEST, PAGE, REPLAYED
 from tests.customer import Customer
 from tests.doors.bot import SECRET, Bot, signature
+from tests.screen import Line
 
 
 class Shelf:
@@ -134,7 +135,8 @@ async def test_history_leads_back_to_the_beginning(bot: Bot, shelf: Shelf) -> No
     async with Customer(bot.address, session=session) as customer:
         await customer.sees(end)
         shown = [*customer.screen.lines.values()]
-        found, before = [], end + 1
+        found: list[Line] = []
+        before = end + 1
         while page := await customer.history(before):
             assert len(page) <= PAGE
             found, before = page + found, page[0].seq
