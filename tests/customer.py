@@ -109,7 +109,7 @@ class Customer:
     ) -> None:
         self.address, self.session = address, session
         self.screen = Screen()
-        self.sockets = self.cuts = self.refetches = 0
+        self.sockets = self.cuts = self.refetches = self.refusals = 0
         self._signed = {"customer": customer, "signature": sign(customer, secret)} if customer else {}
         self._planned = iter(cuts)
         self._random = random or Random()
@@ -263,6 +263,7 @@ class Customer:
             self._refetch = True
             self.refetches += 1
         elif id := error.get("client_id"):
+            self.refusals += 1
             self._outcomes[id] = None if code in PASSING else Refused(f"{code}: {error['message']}")
         elif code not in PASSING:
             self.screen.faults.append(f"{code}: {error['message']}")
