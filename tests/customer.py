@@ -8,6 +8,8 @@ it writes down what no customer may ever see.
 import asyncio
 import json
 import ssl
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,10 +21,15 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from bot.doors.widget import sign
-from tests.screen import Frame, Line, Screen
+from tests.screen import Frame as Frame
+from tests.screen import Line as Line
+from tests.screen import Screen as Screen
 
 ACCEPTED_WITHIN = 5.0
-"""Seconds after which a message that was not accepted is sent again; the second time over a new socket."""
+"""Seconds after which a message that was not accepted is sent again."""
+
+SILENT = 5.0
+"""Seconds without a frame after which a socket on which something should come is given up."""
 
 AGAIN_AFTER, AGAIN_AT_MOST = 0.05, 1.0
 """Seconds before a lost socket is opened again: twice as long after each failure, up to the second."""
@@ -52,11 +59,12 @@ class Cut:
     when: Literal["before", "after"]
 
 
-def random_cuts(random: Random, frames: int = 6) -> Iterator[Cut]:
-    """A cut for each new socket, without end."""
+def random_cuts(random: Random, frames: int = 8) -> Iterator[Cut]:
+    """A cut for each new socket, without end. Less is sent than received."""
     while True:
         way: Literal["sent", "received"] = random.choice(("sent", "received"))
-        yield Cut(way, random.randint(1, frames), random.choice(("before", "after")))
+        frame = random.randint(1, frames if way == "received" else 3)
+        yield Cut(way, frame, random.choice(("before", "after")))
 
 
 class Wire:
@@ -94,7 +102,7 @@ class Wire:
 class Customer:
     """One tab of one customer; a second tab of the same session is another Customer with its ``session``.
 
-    ``cuts`` says for each new socket where it is torn.
+    ``cuts`` says for each new socket where it is torn, ``accepted_within`` how soon the same is sent again.
     """
 
     def __init__(
@@ -105,20 +113,23 @@ class Customer:
         secret: str = "",
         session: str | None = None,
         cuts: Iterable[Cut | None] = (),
+        accepted_within: float = ACCEPTED_WITHIN,
         random: Random | None = None,
     ) -> None:
         self.address, self.session = address, session
         self.screen = Screen()
-        self.sockets = self.cuts = self.refetches = self.refusals = 0
+        self.sockets = self.resent = self.refetches = self.refusals = 0
+        self.cuts = Counter[Cut]()
         self._signed = {"customer": customer, "signature": sign(customer, secret)} if customer else {}
         self._planned = iter(cuts)
+        self._accepted_within = accepted_within
         self._random = random or Random()
         self._unaccepted: dict[str, Frame] = {}
         self._outcomes: dict[str, int | Refused | None] = {}
         """What became of a message: its number, a no, or None for "not now"."""
         self._pages: dict[int, list[Line]] = {}
         self._refetch = False
-        self._heard = 0
+        self._heard_at = 0.0
         self._wire: Wire | None = None
         self._news = asyncio.Condition()
         self._staying: asyncio.Task[None] | None = None
@@ -136,9 +147,9 @@ class Customer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._staying:
-            self._staying.cancel()
-            await asyncio.wait({self._staying})
+        while self._staying and not self._staying.done():
+            self._staying.cancel()  # which Python 3.11 may lose, where a wait ends in the same moment
+            await asyncio.wait({self._staying}, timeout=1)
 
     # what the customer does
 
@@ -152,6 +163,7 @@ class Customer:
             async with asyncio.timeout(PATIENCE):
                 await self._send(message)
                 while (seq := await self._outcome(id)) is None:
+                    self.resent += 1
                     await self._send(message)
             return seq
         finally:
@@ -203,9 +215,9 @@ class Customer:
     # what the widget does for it
 
     async def _stay_connected(self) -> None:
-        url = self.address.replace("http", "ws", 1) + "/ws"
         pause = AGAIN_AFTER
         while True:
+            url = self.address.replace("http", "ws", 1) + "/ws"  # it may have moved
             sockets, cut = self.sockets, next(self._planned, None)
             with suppress(OSError, TimeoutError, ConnectionClosed, InvalidHandshake):
                 async with connect(url, max_size=None, compression=None, proxy=None) as connection:
@@ -214,7 +226,8 @@ class Customer:
                         await self._talk(wire)
                     finally:
                         self._wire = None
-                        self.cuts += wire.was_cut
+                        if cut and wire.was_cut:
+                            self.cuts[cut] += 1
             pause = AGAIN_AFTER if self.sockets > sockets else min(2 * pause, AGAIN_AT_MOST)
             await asyncio.sleep(pause * self._random.uniform(0.5, 1))
 
@@ -228,12 +241,13 @@ class Customer:
                 self.sockets += 1
                 self._wire = wire
                 for unaccepted in tuple(self._unaccepted.values()):
+                    self.resent += 1
                     await wire.send(unaccepted)
             async with self._news:
                 self._news.notify_all()
 
     def _take(self, frame: Frame) -> None:
-        self._heard += 1
+        self._heard_at = time.monotonic()
         match frame["type"]:
             case "hello":
                 self._begin(frame)
@@ -276,11 +290,10 @@ class Customer:
 
     async def _outcome(self, id: str) -> int | None:
         """The number of a message, once it is accepted. None: it is to be sent again. Raises Refused."""
-        heard = self._heard
         try:
-            await self._until(lambda: id in self._outcomes, ACCEPTED_WITHIN)
+            await self._until(lambda: id in self._outcomes, self._accepted_within)
         except TimeoutError:
-            if self._heard == heard:
+            if time.monotonic() - self._heard_at > SILENT:
                 self.tear()  # there is nobody at the other end
             return None
         outcome = self._outcomes.pop(id)
