@@ -20,7 +20,7 @@ from bot.doors.deadline import in_time
 from bot.doors.errors import TooManyRequests
 from bot.doors.frames import FRAME, Frame, Hello, History, Said
 from bot.doors.line import Line
-from bot.doors.sessions import LAST_SEQ, NewMessage, accept
+from bot.doors.sessions import LAST_SEQ, NewMessage, keep, message_of
 from bot.telemetry import SOCKETS
 
 log = structlog.get_logger()
@@ -197,19 +197,17 @@ class Widget:
 
     async def _keep(self, said: Said) -> bool:
         """Whether the client begins anew: a number that was shown is a new line's, in a database put back."""
-        new = NewMessage(
-            client_id=said.client_id,
-            text=said.text,
-            attachments=said.attachments,
-            customer=self._customer,
-        )
+        new = NewMessage(client_id=said.client_id, text=said.text, attachments=said.attachments)
         async with self._in_order:
             await self._check_rate("say")
-            accepted = await accept(self._app, self._session, new, visitor=self._customer is None)
+            message = message_of(self._app, self._session, new)
+            accepted = await keep(self._app, message, self._customer, visitor=self._customer is None)
             rewound = not accepted.duplicate and accepted.seq <= self._shown
             if rewound:
                 await self._begin_anew(accepted.seq)
             await self._send(type="accepted", client_id=said.client_id, seq=accepted.seq)
+            if not accepted.duplicate and accepted.seq == self._shown + 1:
+                await self._show_line(Entry.of(message, accepted.session, accepted.seq))
         return rewound
 
     async def _check_rate(self, what: str) -> None:
@@ -223,17 +221,24 @@ class Widget:
         except ShotdeskError as error:
             await self._refuse(error, before=asked.before)
             return
-        lines = [_shown(entry) for entry in view.lines]
+        lines = [_line(entry) for entry in view.lines]
         await self._send(type="history", before=asked.before, lines=lines)
 
     async def _show(self) -> None:
         """What happens in the session, with the log from where the customer left off, while the socket lives."""
         async for news in self._app.cache.watch(self._session):
             if news.kind == "entry":
-                if news.seq is None or news.seq > self._shown:
+                if news.seq is None or not await self._has_shown(news.seq):
                     await self._catch_up()
             elif news.kind != "idle" and (news.seq is None or news.seq >= self._shown):
                 await self._send(type="status", status=news.kind)
+
+    async def _has_shown(self, seq: int) -> bool:
+        """Whether there is nothing to look for. What is being accepted is shown at once."""
+        if seq > self._shown:
+            async with self._in_order:
+                pass
+        return seq <= self._shown
 
     async def _catch_up(self) -> None:
         """Shows what the log has more, as soon as the store answers."""
@@ -259,12 +264,15 @@ class Widget:
 
     async def _show_page(self, view: View) -> bool:
         for entry in view.lines:
-            await self._send(type="message", **_shown(entry))
-            self._shown = entry.seq
+            await self._show_line(entry)
         if len(view.lines) < PAGE:
             self._shown = view.last_seq  # what is void at the end need not be looked for again
             return True
         return False
+
+    async def _show_line(self, entry: Entry) -> None:
+        await self._send(type="message", **_line(entry))
+        self._shown = entry.seq
 
     async def _receive(self) -> Frame | None:
         """The next frame; None, and an answer, for one that cannot be read. Raises WebSocketDisconnect."""
@@ -302,7 +310,7 @@ class Widget:
             raise WebSocketDisconnect(code) from None
 
 
-def _shown(entry: Entry) -> dict[str, Any]:
+def _line(entry: Entry) -> dict[str, Any]:
     return Line.of(entry).model_dump(mode="json", by_alias=True)
 
 
