@@ -107,7 +107,7 @@ class Campaign:
         kept = [(entry.text, entry.seq) for entry in log if entry.sender is Sender.CUSTOMER]
         self.messages += len(said)
         self.lines += len(log)
-        await gather(*(tab.sees(log[-1].seq) for tab in tabs))
+        await gather(*(tab.sees(log[-1].seq if log else 0) for tab in tabs))
         for tab in tabs:
             shown = [(line.seq, line.sender, line.text) for line in tab.screen.lines.values()]
             self._must(shown == [(e.seq, e.sender, e.text) for e in log], f"{id}: a tab shows something else")
