@@ -58,6 +58,7 @@ class Database:
         self._writer: _Runner
         self._reader: _Runner
         if self.dialect == "sqlite":
+            # a transaction that reads first and writes later would fail under a second process: lock at once
             self._writer = _Threads(self.url, 1, "BEGIN IMMEDIATE", patience)
             self._reader = _Threads(self.url, _READERS, "BEGIN", patience)
         else:
@@ -116,9 +117,8 @@ class _Threads:
     def __init__(self, url: URL, connections: int, begin: str, patience: float) -> None:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
         self._engine = create_engine(url, pool_size=connections, max_overflow=0)
+        self._begin = begin
         event.listen(self._engine, "connect", lambda raw, _: _prepare_sqlite(raw, patience))
-        # a transaction that reads first and writes later would fail under a second process: take the lock at once
-        event.listen(self._engine, "begin", lambda tx: _begin(tx, begin))
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="sqlite")
 
     async def run(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -127,6 +127,7 @@ class _Threads:
 
     def _in_transaction(self, work: Callable[[Connection], T]) -> T:
         with self._engine.begin() as tx:
+            tx.exec_driver_sql(self._begin)  # an event listener would be asked at every statement
             return work(tx)
 
     async def close(self) -> None:
@@ -189,10 +190,6 @@ def _prepare_sqlite(connection: DBAPIConnection, patience: float) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _begin(tx: Connection, statement: str) -> None:
-    tx.exec_driver_sql(statement)
 
 
 def _postgresql(url: URL) -> AsyncEngine:

@@ -14,7 +14,7 @@ from bot.domain.ports import MediaStore, SessionCache, Store
 from bot.domain.session import Draft
 from bot.domain.vocabulary import SessionId
 from bot.flow.actions import Actions
-from bot.flow.conversation import ConversationManager
+from bot.flow.conversation import ConversationManager, Taken
 from bot.flow.outbox import Outbox
 from bot.telemetry import TURN_SECONDS, TURNS
 
@@ -50,15 +50,17 @@ class Workers:
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._once_more: set[str] = set()
 
-    async def attend(self, session: SessionId) -> Draft | None:
-        """One visit: a turn, the effect that it confirmed, the replies. The turn's draft, if there was one."""
-        draft = await self._conversation.handle(session)
-        if draft:
-            _count(draft)
-            if draft.effect:
-                await self._actions.perform(draft.effect.proposal.id)
-        await self._outbox.deliver(session)
-        return draft
+    async def attend(self, session: SessionId) -> Taken | None:
+        """One visit: a turn, if there is one to take, the effect that it confirmed, the replies."""
+        taken = await self._conversation.handle(session)
+        if taken is None:
+            await self._outbox.deliver(session)
+            return None
+        _count(taken.draft)
+        if effect := taken.draft.effect:
+            await self._actions.perform(effect.proposal.id)
+        await self._outbox.deliver(session, taken.kept.outgoing)
+        return taken
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -113,7 +115,7 @@ class Workers:
             log.info("media.swept", removed=await self._media.sweep())
 
     async def _answer(self, session: SessionId) -> None:
-        while await self.attend(session):
+        while (taken := await self.attend(session)) and taken.kept.more:
             pass
 
     def _visit(self, visit: Callable[[Id], Awaitable[None]], id: Id) -> None:

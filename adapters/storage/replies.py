@@ -1,8 +1,9 @@
 """Transactions on what is to be sent: one line at a time a session, in order."""
 
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, literal, select, update
 
 from adapters.storage.columns import LONG_AGO, from_now, seconds
 from adapters.storage.rows import (
@@ -12,16 +13,19 @@ from adapters.storage.rows import (
     VOID,
     SessionRow,
     address_of,
-    change,
     entry_of,
     locked,
 )
 from adapters.storage.tables import messages, sessions
-from bot.domain.message import Sender
+from bot.domain.message import Entry, Sender
 from bot.domain.ports import Fenced, Outgoing
 from bot.domain.session import Owner
 from bot.domain.vocabulary import SessionId
 
+queued = select(literal(1)).where(messages.c.delivery == QUEUED)
+"""Whether anything is; of which session, says a condition."""
+
+_MORE = queued.where(messages.c.session == bindparam("of_session")).limit(1)
 _FIRST_QUEUED = (
     select(messages, (messages.c.next_at <= from_now()).label("due"))
     .where(messages.c.session == bindparam("of_session"), messages.c.delivery == QUEUED)
@@ -32,6 +36,11 @@ _LEND = (
     update(sessions)
     .where(sessions.c.id == bindparam("session"))
     .values(send_lease_until=from_now(seconds("lease")))
+)
+_END = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("session"), sessions.c.send_epoch == bindparam("mine"))
+    .values(send_lease_until=LONG_AGO)
 )
 _LINE = update(messages).where(
     messages.c.session == bindparam("of_session"), messages.c.seq == bindparam("of_seq")
@@ -55,33 +64,35 @@ def claim_reply(tx: Connection, session: SessionId, lease: timedelta) -> Outgoin
         return None
     if row.owner == Owner.HUMAN:
         void_bot_lines(tx, session)
-    return next_line(tx, row, lease)
+    line = first_queued(tx, session)
+    return take_line(tx, row, line, lease) if line and line.due else None
 
 
-def next_line(tx: Connection, row: SessionRow, lease: timedelta) -> Outgoing | None:
-    """The first queued line of a locked session that nobody is sending, if it is due."""
-    line = tx.execute(_FIRST_QUEUED, {"of_session": row.id}).one_or_none()
-    if line is None or not line.due:
-        return None
-    epoch = row.send_epoch + 1
-    tx.execute(_LEND, {"session": row.id, "send_epoch": epoch, "lease": lease.total_seconds()})
+def first_queued(tx: Connection, session: SessionId) -> Row[Any] | None:
+    return tx.execute(_FIRST_QUEUED, {"of_session": session}).one_or_none()
+
+
+def take_line(tx: Connection, row: SessionRow, line: Row[Any], lease: timedelta) -> Outgoing:
+    """Claims a line of a locked session for sending."""
+    epoch, entry = row.send_epoch + 1, entry_of(line)
+    lend_sending(tx, row.id, lease, send_epoch=epoch)
     tx.execute(_LINE, {"of_session": row.id, "of_seq": line.seq, "tries": line.tries + 1})
-    return Outgoing(
-        entry=entry_of(line),
-        address=address_of(row),
-        epoch=epoch,
-        key=f"{row.id}.{line.seq}",
-        tries=line.tries,
-    )
+    return Outgoing(entry, address_of(row), epoch=epoch, key=key_of(entry), tries=line.tries)
 
 
-def settle_reply(tx: Connection, outgoing: Outgoing, again_in: timedelta | None, give_up: bool) -> None:
+def lend_sending(tx: Connection, session: SessionId, lease: timedelta, **values: Any) -> None:
+    tx.execute(_LEND, {"session": session, "lease": lease.total_seconds(), **values})
+
+
+def key_of(entry: Entry) -> str:
+    return f"{entry.session}.{entry.seq}"
+
+
+def settle_reply(tx: Connection, outgoing: Outgoing, again_in: timedelta | None, give_up: bool) -> bool:
     """A line that a person's coming made void meanwhile stays void, unless it did get out."""
     session, seq = outgoing.entry.session, outgoing.entry.seq
-    row = locked(tx, session)
-    if row.send_epoch != outgoing.epoch:
+    if not tx.execute(_END, {"session": session, "mine": outgoing.epoch}).rowcount:
         raise Fenced
-    change(tx, session, send_lease_until=LONG_AGO)
     line = {"of_session": session, "of_seq": seq}
     if again_in is not None:
         tx.execute(_AGAIN, line | {"again": again_in.total_seconds()})
@@ -89,6 +100,7 @@ def settle_reply(tx: Connection, outgoing: Outgoing, again_in: timedelta | None,
         tx.execute(_STILL_QUEUED, line | {"delivery": FAILED})
     else:
         tx.execute(_LINE, line | {"delivery": SENT})
+    return tx.execute(_MORE, {"of_session": session}).first() is not None
 
 
 def void_bot_lines(tx: Connection, session: SessionId) -> None:

@@ -27,7 +27,7 @@ _SESSION = select(
     (sessions.c.lease_until > from_now()).label("held"),
     (sessions.c.send_lease_until > from_now()).label("sending"),
 ).with_for_update()
-_BY_ID = _SESSION.where(sessions.c.id == bindparam("session"))
+one_session = _SESSION.where(sessions.c.id == bindparam("session"))
 _BY_ADDRESS = _SESSION.where(
     sessions.c.channel == bindparam("at_channel"),
     sessions.c.account == bindparam("at_account"),
@@ -63,7 +63,7 @@ def locked(tx: Connection, session: SessionId) -> SessionRow:
 
 def found(tx: Connection, session: SessionId) -> SessionRow | None:
     """The same, or None."""
-    return tx.execute(_BY_ID, {"session": session}).one_or_none()
+    return tx.execute(one_session, {"session": session}).one_or_none()
 
 
 def at(tx: Connection, address: Address) -> SessionRow | None:
@@ -98,16 +98,33 @@ def append(
     key: str | None = None,
     turn: int | None = None,
     attachments: tuple[Attachment, ...] = (),
+    tries: int = 0,
 ) -> int | None:
     """Writes the next line of a locked session's log; returns its number, None where the key is known.
 
     The caller's own change of the session brings ``last_seq`` after it.
     """
     seq = int(row.last_seq) + 1
+    return seq if write_line(tx, row.id, seq, sender, said, at, key, turn, attachments, tries) else None
+
+
+def write_line(
+    tx: Connection,
+    session: SessionId,
+    seq: int,
+    sender: Sender,
+    said: Reply,
+    at: datetime,
+    key: str | None,
+    turn: int | None = None,
+    attachments: tuple[Attachment, ...] = (),
+    tries: int = 0,
+) -> bool:
+    """Writes a line of a locked session's log, unless the key is known."""
     leaves = sender is not Sender.CUSTOMER
     line = (_LINE_TO_SEND if leaves else _LINE)[tx.dialect.name]
     values = {
-        "session": row.id,
+        "session": session,
         "seq": seq,
         "sender": sender,
         "key": key,
@@ -117,8 +134,9 @@ def append(
         "turn": turn,
         "at": at,
         "delivery": QUEUED if leaves else None,
+        "tries": tries,
     }
-    return seq if tx.execute(line, values).rowcount == 1 else None
+    return tx.execute(line, values).rowcount == 1
 
 
 def line_of(tx: Connection, session: SessionId, sender: Sender, key: str) -> int:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.storage.columns import LONG_AGO, from_now, seconds
@@ -19,6 +19,7 @@ from adapters.storage.rows import (
     line_of,
     locked,
     note,
+    write_line,
 )
 from adapters.storage.tables import messages, sessions
 from bot.domain.errors import BadRequest, NotFound, SessionOfAnotherCustomer
@@ -31,6 +32,31 @@ _CREATE = {
     dialect.dialect.name: dialect.insert(sessions).on_conflict_do_nothing()
     for dialect in (postgresql, sqlite)
 }
+_NEXT = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("session"))
+    .values(last_seq=sessions.c.last_seq + 1, asked_seq=sessions.c.last_seq + 1)
+    .returning(sessions)
+)
+_CLAIM = (
+    update(sessions)
+    .where(
+        sessions.c.id == bindparam("session"),
+        sessions.c.asked_seq > sessions.c.done_seq,
+        sessions.c.lease_until <= from_now(),
+    )
+    .values(
+        owner=case((sessions.c.owner == Owner.CLOSED, Owner.BOT), else_=sessions.c.owner),
+        epoch=sessions.c.epoch + 1,
+        lease_until=from_now(seconds("lease")),
+    )
+    .returning(sessions)
+)
+_HELD = select(sessions).where(
+    sessions.c.id == bindparam("session"),
+    sessions.c.holder == bindparam("holder"),
+    sessions.c.lease_until > from_now(),
+)
 _UNANSWERED = (
     select(messages)
     .where(
@@ -66,17 +92,47 @@ def accept(
     new: SessionId,
     now: datetime,
 ) -> Accepted:
-    row = _opened(tx, message.address, customer, named, new, now)
-    if visitor and row.customer is not None:
+    """Raises Known, and keeps nothing, where the message was kept before."""
+    row = _next(tx, named, message.at) if named else None
+    if row is None:
+        opened = _opened(tx, message.address, customer, named, new, now)
+        row = _next(tx, SessionId(opened.id), message.at)
+    assert row is not None  # it is locked since it was opened
+    _check(row, message.address, customer, visitor)
+    session, seq = SessionId(row.id), int(row.last_seq)
+    said = Reply(text=message.text)
+    if not write_line(
+        tx, session, seq, Sender.CUSTOMER, said, message.at, message.key, attachments=message.attachments
+    ):
+        raise Known(session, row.customer or customer)
+    if customer is not None and row.customer is None:
+        change(tx, session, customer=customer)
+    return Accepted(session=session, seq=seq, customer=row.customer or customer)
+
+
+def accepted_before(tx: Connection, known: "Known", key: str) -> Accepted:
+    seq = line_of(tx, known.session, Sender.CUSTOMER, key)
+    return Accepted(session=known.session, seq=seq, customer=known.customer, duplicate=True)
+
+
+class Known(Exception):
+    """A message of this key was kept before: the transaction that would keep it again is undone."""
+
+    def __init__(self, session: SessionId, customer: CustomerId | None) -> None:
+        self.session, self.customer = session, customer
+
+
+def _next(tx: Connection, session: SessionId, at: datetime) -> SessionRow | None:
+    """The locked session, one line further."""
+    return tx.execute(_NEXT, {"session": session, "active_at": at}).one_or_none()
+
+
+def _check(row: SessionRow, address: Address, customer: CustomerId | None, visitor: bool = False) -> None:
+    if address_of(row) != address:
+        raise NotFound("There is no session of that name.")
+    speaks_for_another = visitor if customer is None else row.customer != customer
+    if row.customer is not None and speaks_for_another:
         raise SessionOfAnotherCustomer
-    session, whose = SessionId(row.id), row.customer or customer
-    said, key = Reply(text=message.text), message.key
-    seq = append(tx, row, Sender.CUSTOMER, said, message.at, key=key, attachments=message.attachments)
-    if seq is None:
-        seq = line_of(tx, session, Sender.CUSTOMER, key)
-        return Accepted(session=session, seq=seq, customer=whose, duplicate=True)
-    change(tx, session, last_seq=seq, asked_seq=seq, active_at=message.at)
-    return Accepted(session=session, seq=seq, customer=whose)
 
 
 def _opened(
@@ -94,19 +150,15 @@ def _opened(
         row = _find(tx, address, named)
     if row is None:
         raise NotFound("There is no session of that name.")
+    _check(row, address, customer)
     if customer is not None and row.customer is None:
         change(tx, SessionId(row.id), customer=customer)
-    elif customer is not None and row.customer != customer:
-        raise SessionOfAnotherCustomer
     return row
 
 
 def _find(tx: Connection, address: Address, named: SessionId | None) -> SessionRow | None:
-    if named is not None and (row := found(tx, named)) is not None:
-        if address_of(row) != address:
-            raise NotFound("There is no session of that name.")
-        return row
-    return at(tx, address)
+    row = found(tx, named) if named is not None else None
+    return row or at(tx, address)
 
 
 def _create(
@@ -141,14 +193,9 @@ def say(tx: Connection, session: SessionId, agent: str, said: Reply, key: str, n
 
 def claim(tx: Connection, session: SessionId, holder: str, lease: timedelta) -> Claimed | None:
     """``holder`` is new with each call: a claim whose answer got lost is recognised by it."""
-    row = locked(tx, session)
-    if row.held and row.holder == holder:
-        return _claimed(tx, row, row.epoch, Owner(row.owner))
-    if row.held or row.asked_seq == row.done_seq:
-        return None
-    owner = Owner.BOT if row.owner == Owner.CLOSED else Owner(row.owner)
-    lend(tx, session, lease, owner=owner, epoch=row.epoch + 1, holder=holder)
-    return _claimed(tx, row, row.epoch + 1, owner)
+    mine = {"session": session, "holder": holder, "lease": lease.total_seconds()}
+    row = tx.execute(_CLAIM, mine).one_or_none() or tx.execute(_HELD, mine).one_or_none()
+    return _claimed(tx, row) if row else None
 
 
 def reclaim(tx: Connection, ticket: Ticket, lease: timedelta) -> Claimed | None:
@@ -156,16 +203,16 @@ def reclaim(tx: Connection, ticket: Ticket, lease: timedelta) -> Claimed | None:
     if row.epoch != ticket.epoch:
         return None
     lend(tx, ticket.session, lease)
-    return _claimed(tx, row, row.epoch, Owner(row.owner))
+    return _claimed(tx, row)
 
 
-def _claimed(tx: Connection, row: SessionRow, epoch: int, owner: Owner) -> Claimed:
+def _claimed(tx: Connection, row: SessionRow) -> Claimed:
     lines = tx.execute(_UNANSWERED, {"of_session": row.id, "done": row.done_seq, "asked": row.asked_seq})
     return Claimed(
-        ticket=Ticket(SessionId(row.id), epoch, row.asked_seq),
+        ticket=Ticket(SessionId(row.id), row.epoch, row.asked_seq),
         address=address_of(row),
         customer=row.customer,
-        owner=owner,
+        owner=Owner(row.owner),
         handoff=row.handoff,
         turns=row.turns,
         version=row.version,

@@ -2,13 +2,14 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from adapters.storage.columns import LONG_AGO, from_now, seconds
-from adapters.storage.rows import SessionRow, append, change, locked, note
-from adapters.storage.tables import effects, messages, picture_keys, turns
-from bot.domain.message import Reply, Sender
-from bot.domain.ports import ClaimedEffect, Fenced, Superseded, Ticket
+from adapters.storage.replies import first_queued, key_of, lend_sending, queued, take_line
+from adapters.storage.rows import SessionRow, address_of, append, change, locked, note, one_session
+from adapters.storage.tables import effects, messages, picture_keys, sessions, turns
+from bot.domain.message import Entry, Reply, Sender
+from bot.domain.ports import ClaimedEffect, Committed, Fenced, Outgoing, Superseded, Ticket
 from bot.domain.session import Action, Draft, Effect, Handoff, Owner, Turn
 from bot.domain.vocabulary import ActionId
 
@@ -16,7 +17,10 @@ PENDING = "pending"
 SETTLED = "settled"
 
 _TURN = insert(turns)
-_COMMITTED = select(turns.c.version).where(
+_COMMITTING = one_session.add_columns(
+    exists(queued.where(messages.c.session == sessions.c.id)).label("behind")
+)
+_COMMITTED = select(turns.c.version, turns.c.turn).where(
     turns.c.session == bindparam("of_session"), turns.c.epoch == bindparam("of_epoch")
 )
 _ANSWERED = update(messages).where(
@@ -52,17 +56,22 @@ _DUE = (
 )
 
 
-def commit(tx: Connection, ticket: Ticket, draft: Draft, final: bool, at: datetime) -> int:
-    row = locked(tx, ticket.session)
+def commit(
+    tx: Connection, ticket: Ticket, draft: Draft, final: bool, sending: timedelta | None, at: datetime
+) -> Committed:
+    row = tx.execute(_COMMITTING, {"session": ticket.session}).one()
     if row.epoch != ticket.epoch:
-        return _committed_before(tx, ticket)
+        return _committed_before(tx, row, ticket, sending)
     if row.asked_seq != ticket.upto and not final:
         raise Superseded
     version = int(row.version) + 1
     _keep_turn(tx, row, ticket, draft, version, at)
+    sends = sending if draft.reply and not (row.sending or row.behind) else None
     last = row.last_seq
     if draft.reply:
-        last = append(tx, row, Sender.BOT, draft.reply, at, turn=draft.turn.turn)
+        last = append(
+            tx, row, Sender.BOT, draft.reply, at, turn=draft.turn.turn, tries=int(sends is not None)
+        )
     if draft.effect:
         _keep_effect(tx, draft.effect, at)
     if draft.seen:
@@ -70,28 +79,50 @@ def commit(tx: Connection, ticket: Ticket, draft: Draft, final: bool, at: dateti
     if draft.owner != row.owner:
         note(tx, ticket.session, at, "bot", "owner", before=row.owner, after=draft.owner)
     handoff = None if draft.owner is Owner.BOT else draft.turn.handoff or row.handoff
-    change(
-        tx,
-        ticket.session,
-        last_seq=last,
-        done_seq=ticket.upto,
-        turns=draft.turn.turn,
-        version=version,
-        owner=draft.owner,
-        handoff=handoff,
-        epoch=ticket.epoch + 1,  # the ticket is used up: a late ``renew`` of it takes nothing back
-        lease_until=LONG_AGO,
+    changed = {
+        "last_seq": last,
+        "done_seq": ticket.upto,
+        "turns": draft.turn.turn,
+        "version": version,
+        "owner": draft.owner,
+        "handoff": handoff,
+        "epoch": ticket.epoch + 1,  # the ticket is used up: a late ``renew`` of it takes nothing back
+        "lease_until": LONG_AGO,
+    }
+    more = row.asked_seq > ticket.upto
+    if sends is None or last is None or draft.reply is None:
+        change(tx, ticket.session, **changed)
+        return Committed(version, more=more)
+    lend_sending(tx, ticket.session, sends, send_epoch=row.send_epoch + 1, **changed)
+    return Committed(version, _outgoing(row, last, draft.reply, draft.turn.turn, at), more)
+
+
+def _outgoing(row: SessionRow, seq: int, reply: Reply, turn: int, at: datetime) -> Outgoing:
+    entry = Entry(
+        session=row.id,
+        seq=seq,
+        sender=Sender.BOT,
+        text=reply.text,
+        quick_replies=reply.quick_replies,
+        turn=turn,
+        at=at,
     )
-    return version
+    return Outgoing(entry, address_of(row), epoch=row.send_epoch + 1, key=key_of(entry), tries=0)
 
 
-def _committed_before(tx: Connection, ticket: Ticket) -> int:
-    """The version that this very ticket has made, if only the answer got lost. Raises Fenced."""
+def _committed_before(
+    tx: Connection, row: SessionRow, ticket: Ticket, sending: timedelta | None
+) -> Committed:
+    """What this very ticket has made, if only the answer got lost. Raises Fenced."""
     mine = {"of_session": ticket.session, "of_epoch": ticket.epoch}
-    version = tx.execute(_COMMITTED, mine).scalar_one_or_none()
-    if version is None:
+    made = tx.execute(_COMMITTED, mine).one_or_none()
+    if made is None:
         raise Fenced
-    return int(version)
+    more = row.asked_seq > row.done_seq
+    line = first_queued(tx, ticket.session) if sending else None
+    if sending is None or line is None or line.turn != made.turn:
+        return Committed(made.version, more=more)
+    return Committed(made.version, take_line(tx, row, line, sending), more)
 
 
 def _keep_turn(

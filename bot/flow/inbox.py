@@ -9,7 +9,7 @@ from typing import Literal
 
 from bot.domain.errors import BadText, TextTooLong, Unavailable
 from bot.domain.message import MAX_TEXT, Accepted, Entry, Message
-from bot.domain.ports import Claimed, Clock, Live, SessionCache, Store, Ticket
+from bot.domain.ports import Claimed, Clock, Committed, Live, SessionCache, Store, Ticket
 from bot.domain.session import MEMORY, WINDOW, Dialogue, Draft, Owner, Session
 from bot.domain.vocabulary import CustomerId, SessionId
 
@@ -58,13 +58,17 @@ class Inbox:
         claimed = await self._store.reclaim(claim.claimed.ticket, LEASE)
         return await self._claim(claimed) if claimed else None
 
-    async def commit(self, claim: "Claim", draft: Draft, *, final: bool = False) -> None:
-        """The turn, in one transaction. Raises Superseded or Fenced: then nothing is changed."""
-        version = await self._store.commit(claim.claimed.ticket, draft, final=final)
+    async def commit(self, claim: "Claim", draft: Draft, *, final: bool = False) -> Committed:
+        """The turn, in one transaction.
+
+        Raises Superseded or Fenced: then nothing is changed.
+        """
+        kept = await self._store.commit(claim.claimed.ticket, draft, final=final, sending=LEASE)
         exchanges = (*claim.session.dialogue.exchanges, draft.exchange)
-        await self._cache.remember(claim.session.id, version, Dialogue.of(exchanges, self._clock()))
+        await self._cache.remember(claim.session.id, kept.version, Dialogue.of(exchanges, self._clock()))
         if draft.owner is Owner.WAITING:
             await self._cache.announce(claim.session.id, Live("waiting"))
+        return kept
 
     async def uploading(self, session: SessionId) -> bool:
         """Whether a picture for this session is on its way."""

@@ -27,21 +27,24 @@ class Outbox:
     def __init__(self, store: Store, channels: Mapping[str, Channel]) -> None:
         self._store, self._channels = store, channels
 
-    async def deliver(self, session: SessionId) -> None:
-        """Sends what is due in a session, until nothing is, or a try failed, or somebody else is at it."""
+    async def deliver(self, session: SessionId, first: Outgoing | None = None) -> None:
+        """Sends what is due in a session, until nothing is, or a try failed, or somebody else is at it.
+
+        ``first`` is a reply that was claimed with its turn.
+        """
         try:
-            while outgoing := await self._store.claim_reply(session, LEASE):
-                if not await self._send(outgoing):
-                    return
+            outgoing = first or await self._store.claim_reply(session, LEASE)
+            while outgoing and await self._send(outgoing):
+                outgoing = await self._store.claim_reply(session, LEASE)
         except Fenced:
             log.info("reply.fenced", session=session)
 
     async def _send(self, outgoing: Outgoing) -> bool:
+        """Whether there is more to send now."""
         channel = self._channels.get(outgoing.address.channel)
         if channel is None:
             log.error("reply.no_channel", session=outgoing.entry.session, channel=outgoing.address.channel)
-            await self._store.settle_reply(outgoing, give_up=True)
-            return True
+            return await self._store.settle_reply(outgoing, give_up=True)
         try:
             async with asyncio.timeout(TAKES.total_seconds()):
                 await channel.send(outgoing)
@@ -50,8 +53,7 @@ class Outbox:
             log.warning("reply.put_off", session=entry.session, seq=entry.seq, error=type(error).__name__)
             await self._put_off(outgoing)
             return False
-        await self._store.settle_reply(outgoing)
-        return True
+        return await self._store.settle_reply(outgoing)
 
     async def _put_off(self, outgoing: Outgoing) -> None:
         if outgoing.tries < len(TRIES_AGAIN):

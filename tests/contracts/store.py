@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.errors import BadRequest, NotFound, SessionOfAnotherCustomer
 from bot.domain.message import Address, Attachment, Message, Reply, Sender
-from bot.domain.ports import Claimed, ClaimedEffect, Fenced, Outgoing, Store, Superseded, View
+from bot.domain.ports import Claimed, ClaimedEffect, Committed, Fenced, Outgoing, Store, Superseded, View
 from bot.domain.session import Action, Draft, Effect, Evidence, Exchange, Handoff, Owner, Proposal, Turn
 from bot.domain.vocabulary import ActionId, CustomerId, PictureId, SessionId
 
@@ -63,7 +63,7 @@ async def talk(store: Store, session: SessionId, key: str, reply: str = "好的"
     """One whole turn; returns the version."""
     await store.accept(session, message(key))
     claimed = await claim(store, session)
-    return await store.commit(claimed.ticket, draft(claimed, reply))
+    return (await store.commit(claimed.ticket, draft(claimed, reply))).version
 
 
 async def confirm_refund(store: Store, session: SessionId, id: str = "A-1") -> ActionId:
@@ -280,7 +280,7 @@ class StoreContract:
             fact="amount", shown="88.00", recorded="88.00", verdict="match", record="charge CH-1"
         )
         wanted = draft(claimed, evidence=(shown,))
-        version = await store.commit(claimed.ticket, wanted)
+        version = (await store.commit(claimed.ticket, wanted)).version
         assert version > claimed.version
         assert await store.last_seq(session) == 2
         asked, said = await store.log(session, after=0)
@@ -317,9 +317,18 @@ class StoreContract:
     ) -> None:
         await store.accept(session, message("k1"))
         claimed = await claim(store, session)
-        version = await store.commit(claimed.ticket, draft(claimed))
+        kept = await store.commit(claimed.ticket, draft(claimed), sending=LEASE)
+        assert kept.outgoing is not None
+        again = await store.commit(claimed.ticket, draft(claimed), sending=LEASE)
+        assert again.version == kept.version
+        assert again.outgoing is not None
+        assert (again.outgoing.key, again.outgoing.entry) == (kept.outgoing.key, kept.outgoing.entry)
+        with pytest.raises(Fenced):
+            await store.settle_reply(kept.outgoing)
+        await store.settle_reply(again.outgoing)
         await talk(other, session, "k2")
-        assert await store.commit(claimed.ticket, draft(claimed)) == version
+        late = await store.commit(claimed.ticket, draft(claimed), sending=LEASE)
+        assert late == Committed(kept.version)
         assert await texts(store, session) == ["你好", "好的", "你好", "好的"]
 
     async def test_exchanges_are_the_latest_in_order(self, store: Store, session: SessionId) -> None:
@@ -501,6 +510,31 @@ class StoreContract:
             await other.settle_reply(outgoing)
         assert sent == ["答0", "答1", "答2"]
         assert len(set(keys)) == 3
+
+    async def test_a_reply_is_claimed_with_its_turn(
+        self, store: Store, other: Store, session: SessionId
+    ) -> None:
+        await store.accept(session, message("k1"))
+        claimed = await claim(store, session)
+        kept = await store.commit(claimed.ticket, draft(claimed, "一"), sending=LEASE)
+        assert await other.claim_reply(session, LEASE) is None
+        assert kept.outgoing is not None
+        entry = kept.outgoing.entry
+        assert [entry] == list(await store.log(session, after=1))
+        await talk(other, session, "k2", "二")
+        assert await store.settle_reply(kept.outgoing)
+        second = await next_reply(store, session)
+        assert (second.entry.text, second.tries) == ("二", 0)
+        assert second.key != kept.outgoing.key
+        assert not await store.settle_reply(second)
+
+    async def test_what_is_queued_before_goes_first(self, store: Store, session: SessionId) -> None:
+        await talk(store, session, "k1", "一")
+        await store.accept(session, message("k2"))
+        claimed = await claim(store, session)
+        kept = await store.commit(claimed.ticket, draft(claimed, "二"), sending=LEASE)
+        assert kept.outgoing is None
+        assert (await next_reply(store, session)).entry.text == "一"
 
     async def test_a_sender_that_died_is_replaced(
         self, store: Store, other: Store, session: SessionId
