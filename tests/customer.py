@@ -26,7 +26,8 @@ from tests.screen import Line as Line
 from tests.screen import Screen as Screen
 
 ACCEPTED_WITHIN = 5.0
-"""Seconds after which a message that was not accepted is sent again."""
+"""Seconds after which a message that was not accepted is sent again, at most: less where a customer is
+impatient, twice as long after each time."""
 
 SILENT = 5.0
 """Seconds without a frame after which a socket on which something should come is given up."""
@@ -37,7 +38,7 @@ AGAIN_AFTER, AGAIN_AT_MOST = 0.05, 1.0
 BREATH = 0.5
 """Seconds before something is sent again that was refused for now."""
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which a customer gives up: no measure of anything."""
 
 PASSING = {"unavailable", "too_many_requests", "too_slow"}
@@ -162,7 +163,9 @@ class Customer:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._send(message)
-                while (seq := await self._outcome(id)) is None:
+                within = self._accepted_within
+                while (seq := await self._outcome(id, within)) is None:
+                    within = min(2 * within, ACCEPTED_WITHIN)
                     self.resent += 1
                     await self._send(message)
             return seq
@@ -288,10 +291,10 @@ class Customer:
             with suppress(OSError, ConnectionClosed):
                 await self._wire.send(frame)
 
-    async def _outcome(self, id: str) -> int | None:
+    async def _outcome(self, id: str, within: float) -> int | None:
         """The number of a message, once it is accepted. None: it is to be sent again. Raises Refused."""
         try:
-            await self._until(lambda: id in self._outcomes, self._accepted_within)
+            await self._until(lambda: id in self._outcomes, within)
         except TimeoutError:
             if time.monotonic() - self._heard_at > SILENT:
                 self.tear()  # there is nobody at the other end

@@ -30,12 +30,12 @@ from tests.customer import ACCEPTED_WITHIN, Customer, Cut, random_cuts
 from tests.doors.bot import SECRET, Bot, png, running_bot, settings_of
 from tests.servers import postgres
 
-SESSIONS = 40
+SESSIONS = 20
 """Customers side by side."""
 
 TABS = 2
 IMPATIENT = 0.2
-"""Seconds after which some customers send again."""
+"""Seconds after which some customers send again, though nothing is wrong."""
 
 WORDS = ("你好", "为什么扣我钱", "谢谢", "在吗", "扣了两次")
 PICTURES = 0.01
