@@ -129,7 +129,8 @@ class Customer:
         self._outcomes: dict[str, int | Refused | None] = {}
         """What became of a message: its number, a no, or None for "not now"."""
         self._pages: dict[int, list[Line]] = {}
-        self._refetch = False
+        self._elsewhere = False
+        """The bot has gone on from another line than ours: it must say so at once."""
         self._heard_at = 0.0
         self._wire: Wire | None = None
         self._news = asyncio.Condition()
@@ -251,6 +252,9 @@ class Customer:
 
     def _take(self, frame: Frame) -> None:
         self._heard_at = time.monotonic()
+        if self._elsewhere and frame.get("code") != "refetch":
+            self.screen.faults.append("the bot went on elsewhere without a word")
+        self._elsewhere = False
         match frame["type"]:
             case "hello":
                 self._begin(frame)
@@ -270,14 +274,11 @@ class Customer:
         if self.session not in (None, hello["session"]):
             self.screen.faults.append(f"the bot went on in another session, {hello['session']}")
         self.session = hello["session"]
-        after = hello.get("after", self.screen.last)
-        self.screen.begin(after, hello["last_seq"], announced=self._refetch)
-        self._refetch = False
+        self._elsewhere = not self.screen.goes_on(hello["after"], hello["last_seq"])
 
     def _hear(self, error: Frame) -> None:
         code = error["code"]
         if code == "refetch":
-            self._refetch = True
             self.refetches += 1
         elif id := error.get("client_id"):
             self.refusals += 1

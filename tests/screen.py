@@ -41,16 +41,14 @@ class Screen:
         self.missing: set[int] = set()
         self.last = 0
 
-    def begin(self, after: int, last: int, *, announced: bool) -> None:
-        """A hello: the lines after ``after`` follow. Elsewhere than where we are only if that was announced."""
-        if announced:
-            self.lines.clear()
-            self.seqs.clear()
-            self.last = after
-        elif after != self.last or last < after:
-            self.faults.append(
-                f"we are at line {self.last}; the bot, at {last}, goes on from {after} unasked"
-            )
+    def goes_on(self, after: int, last: int) -> bool:
+        """A hello: of ``last`` lines those after ``after`` follow. False, and all is new, if we are elsewhere."""
+        if after == self.last <= last:
+            return True
+        self.lines.clear()
+        self.seqs.clear()
+        self.last = after
+        return False
 
     def accept(self, client_id: str, seq: int) -> None:
         if self.seqs.setdefault(client_id, seq) != seq:

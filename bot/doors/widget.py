@@ -56,7 +56,7 @@ OURS = re.compile(r"[A-Za-z0-9_-]{22,64}")
 
 
 class Refetch(ShotdeskError):
-    """What you have cannot be gone on from: forget it, the latest lines follow; 'history' has older ones."""
+    """We cannot go on from the lines you have: drop them, the latest ones follow; 'history' brings older ones."""
 
     code = "refetch"
 
@@ -123,9 +123,9 @@ class Widget:
             await self._refuse(error)
             await self._close(TRY_LATER if isinstance(error, Unavailable) else FORBIDDEN)
             return False
-        self._shown = hello.last_seq
+        self._shown = hello.last_seq if hello.session else 0
         if not await self._is_lost(view):
-            await self._begin(view.last_seq)
+            await self._send_all(self._hello_of(view.last_seq))
             await self._show_page(view)
         return True
 
@@ -166,12 +166,11 @@ class Widget:
         return True
 
     async def _begin_anew(self, last: int) -> None:
-        await self._refuse(Refetch())
         self._shown = max(0, last - LATEST)
-        await self._begin(last)
+        await self._send_all(self._hello_of(last), _error(Refetch()))
 
-    async def _begin(self, last: int) -> None:
-        await self._send(type="hello", session=self._session, last_seq=last, after=self._shown)
+    def _hello_of(self, last: int) -> dict[str, Any]:
+        return {"type": "hello", "session": self._session, "last_seq": last, "after": self._shown}
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> None:
         """A message waits for the one before it, but the time it has to be answered in begins at once."""
@@ -291,14 +290,18 @@ class Widget:
             return None
 
     async def _refuse(self, error: ShotdeskError, **about: str | int) -> None:
-        await self._send(type="error", code=error.code, message=error.message, **about)
+        await self._send_all(_error(error) | about)
 
     async def _send(self, **frame: Any) -> None:
-        """One frame. A client that does not read for SLOW seconds is cut off: the log keeps what it missed."""
+        await self._send_all(frame)
+
+    async def _send_all(self, *frames: dict[str, Any]) -> None:
+        """With nothing in between. A client that does not read for SLOW seconds is cut off: the log has the rest."""
         async with self._writing:
             try:
                 async with asyncio.timeout(SLOW):
-                    await self._socket.send_text(json.dumps(frame, ensure_ascii=False))
+                    for frame in frames:
+                        await self._socket.send_text(json.dumps(frame, ensure_ascii=False))
             except (TimeoutError, RuntimeError):  # Starlette's, where the socket is closed
                 raise WebSocketDisconnect(TOO_SLOW) from None
 
@@ -308,6 +311,10 @@ class Widget:
                 await self._socket.close(code)
         except (TimeoutError, RuntimeError):
             raise WebSocketDisconnect(code) from None
+
+
+def _error(error: ShotdeskError) -> dict[str, Any]:
+    return {"type": "error", "code": error.code, "message": error.message}
 
 
 def _line(entry: Entry) -> dict[str, Any]:

@@ -81,13 +81,13 @@ async def test_a_client_that_cannot_go_on_is_told_and_gets_the_latest(
     session = await shelf.session(end)
     async with bot.socket() as tab:
         await tab.send(type="hello", session=session, last_seq=last_seq)
-        assert await tab.refused() == "refetch"
         assert await tab.next() == {
             "type": "hello",
             "session": session,
             "last_seq": end,
             "after": end - LATEST,
         }
+        assert await tab.refused() == "refetch"
         await tab.until("message", seq=end)
         assert [line["seq"] for line in tab.lines] == [*range(end - LATEST + 1, end + 1)]
         await tab.say("你好")
@@ -98,10 +98,18 @@ async def test_a_session_that_is_gone_is_said_and_begins_again_under_its_name(bo
     session = secrets.token_urlsafe(16)
     async with bot.socket() as tab:
         await tab.send(type="hello", session=session, last_seq=4)
-        assert await tab.refused() == "refetch"
         assert await tab.next() == {"type": "hello", "session": session, "last_seq": 0, "after": 0}
+        assert await tab.refused() == "refetch"
         await tab.say("你好")
         await tab.until("message", seq=2)
+
+
+async def test_a_new_session_begins_at_its_beginning_whatever_the_client_has_seen(bot: Bot) -> None:
+    async with bot.tab(last_seq=10**30) as tab:
+        assert tab.hello["after"] == 0
+        await tab.say("你好")
+        await tab.until("message", seq=2)
+        assert [line["seq"] for line in tab.lines] == [1, 2]
 
 
 async def test_a_client_that_misses_too_much_in_mid_socket_is_told(bot: Bot, shelf: Shelf) -> None:
