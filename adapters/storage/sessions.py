@@ -100,6 +100,7 @@ def accept(
     named: SessionId | None,
     message: Message,
     customer: CustomerId | None,
+    visitor: bool,
     new: SessionId,
     now: datetime,
 ) -> Accepted:
@@ -109,7 +110,7 @@ def accept(
         opened = _opened(tx, message.address, customer, named, new, now)
         row = _next(tx, SessionId(opened.id), message.at)
     assert row is not None  # it is locked since it was opened
-    _check(row, message.address, customer)
+    _check(row, message.address, customer, visitor)
     session, seq = SessionId(row.id), int(row.last_seq)
     said = Reply(text=message.text)
     if not write_line(
@@ -138,10 +139,11 @@ def _next(tx: Connection, session: SessionId, at: datetime) -> SessionRow | None
     return tx.execute(_NEXT, {"session": session, "active_at": at}).one_or_none()
 
 
-def _check(row: SessionRow, address: Address, customer: CustomerId | None) -> None:
+def _check(row: SessionRow, address: Address, customer: CustomerId | None, visitor: bool = False) -> None:
     if address_of(row) != address:
         raise NotFound("There is no session of that name.")
-    if customer is not None and row.customer not in (None, customer):
+    speaks_for_another = visitor if customer is None else row.customer != customer
+    if row.customer is not None and speaks_for_another:
         raise SessionOfAnotherCustomer
 
 

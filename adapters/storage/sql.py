@@ -7,7 +7,7 @@ from adapters.database import Database
 from adapters.storage import durability, reads, replies, sessions, turns
 from bot.domain.errors import NotFound
 from bot.domain.message import Accepted, Address, Entry, Message, Reply
-from bot.domain.ports import Claimed, ClaimedEffect, Clock, Committed, Ids, Outgoing, Ticket
+from bot.domain.ports import Claimed, ClaimedEffect, Clock, Committed, Ids, Outgoing, Ticket, View
 from bot.domain.session import Action, Draft, Exchange, Handoff, Holding, Turn
 from bot.domain.vocabulary import ActionId, CustomerId, SessionId
 
@@ -29,11 +29,18 @@ class SqlStore:
         return await self._db.write(sessions.open_session, address, customer, session, new, self._clock())
 
     async def accept(
-        self, session: SessionId | None, message: Message, customer: CustomerId | None = None
+        self,
+        session: SessionId | None,
+        message: Message,
+        customer: CustomerId | None = None,
+        *,
+        visitor: bool = False,
     ) -> Accepted:
         new = SessionId(self._ids())
         try:
-            return await self._db.write(sessions.accept, session, message, customer, new, self._clock())
+            return await self._db.write(
+                sessions.accept, session, message, customer, visitor, new, self._clock()
+            )
         except sessions.Known as known:
             return await self._db.read(sessions.accepted_before, known, message.key)
 
@@ -121,6 +128,11 @@ class SqlStore:
         await self._db.write(sessions.close, session, agent, self._clock())
 
     # what is known
+
+    async def view(
+        self, session: SessionId, *, after: int = 0, before: int | None = None, limit: int = 100
+    ) -> View:
+        return await self._db.read(reads.view, session, after, before, limit)
 
     async def log(self, session: SessionId, after: int, limit: int = 200) -> Sequence[Entry]:
         return await self._db.read(reads.log, session, after, limit)

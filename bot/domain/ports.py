@@ -86,6 +86,17 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """A session as one look found it, with a page of its log in order."""
+
+    exists: bool
+    customer: CustomerId | None
+    last_seq: int
+    """The last line, also where that is void and not shown."""
+    lines: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """A turn that is kept: the session's ``version`` after it, and the reply, if it may be sent at once."""
 
@@ -109,11 +120,17 @@ class Store(Protocol):
         ...
 
     async def accept(
-        self, session: SessionId | None, message: Message, customer: CustomerId | None = None
+        self,
+        session: SessionId | None,
+        message: Message,
+        customer: CustomerId | None = None,
+        *,
+        visitor: bool = False,
     ) -> Accepted:
         """Opens the session and keeps a message in it, once and durably.
 
-        The same ``message.key`` again answers the first ``seq``. Raises what ``open`` raises.
+        The same ``message.key`` again answers the first ``seq``. Raises what ``open`` raises, and
+        SessionOfAnotherCustomer where a ``visitor`` speaks in a customer's session.
         """
         ...
 
@@ -209,6 +226,12 @@ class Store(Protocol):
 
     async def close(self, session: SessionId, agent: str) -> None:
         """The next message opens it again, to the bot."""
+        ...
+
+    async def view(
+        self, session: SessionId, *, after: int = 0, before: int | None = None, limit: int = 100
+    ) -> View:
+        """What was said after a line, or last before one, without what became void before it was sent."""
         ...
 
     async def log(self, session: SessionId, after: int, limit: int = 200) -> Sequence[Entry]:

@@ -24,14 +24,19 @@ class Inbox:
         self._lease, self._sending = pace.turn_lease, pace.reply_lease
 
     async def receive(
-        self, message: Message, customer: CustomerId | None, session: SessionId | None = None
+        self,
+        message: Message,
+        customer: CustomerId | None,
+        session: SessionId | None = None,
+        *,
+        visitor: bool = False,
     ) -> Accepted:
         """Keeps a message in its session, then wakes a worker. ``customer`` is taken as verified.
 
         Raises TextTooLong, BadText, SessionOfAnotherCustomer, Unavailable: then nothing is kept.
         """
         check_text(message.text)
-        accepted = await self._store.accept(session, message, customer)
+        accepted = await self._store.accept(session, message, customer, visitor=visitor)
         if not accepted.duplicate:
             await self._cache.wake(accepted.session)
             await self._cache.announce(accepted.session, Live("entry", accepted.seq))

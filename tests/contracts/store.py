@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.errors import BadRequest, NotFound, SessionOfAnotherCustomer
 from bot.domain.message import Address, Attachment, Message, Reply, Sender
-from bot.domain.ports import Claimed, ClaimedEffect, Committed, Fenced, Outgoing, Store, Superseded
+from bot.domain.ports import Claimed, ClaimedEffect, Committed, Fenced, Outgoing, Store, Superseded, View
 from bot.domain.session import (
     Action,
     Draft,
@@ -154,6 +154,42 @@ class StoreContract:
         with pytest.raises(NotFound):
             await store.accept(SessionId("s1"), message("k3", user="somebody else"))
         assert len(await store.log(SessionId("s1"), after=0)) == 2
+
+    async def test_a_visitor_cannot_speak_in_a_customers_session(self, store: Store) -> None:
+        await store.accept(None, message("k1"), visitor=True)
+        await store.accept(None, message("k2"), CustomerId("C1"))
+        for key in ("k1", "k3"):
+            with pytest.raises(SessionOfAnotherCustomer):
+                await store.accept(None, message(key), visitor=True)
+        accepted = await store.accept(None, message("k3"))  # a server vouches for nobody, and is trusted
+        assert (accepted.seq, accepted.customer) == (3, "C1")
+
+    async def test_a_view_is_a_page_with_the_session(self, store: Store, session: SessionId) -> None:
+        assert await store.view(session) == View(True, None, 0, ())
+        assert await store.view(SessionId("unknown"), after=3) == View(False, None, 0, ())
+        for number in range(5):
+            await store.accept(session, message(f"k{number}"), CustomerId("C1"))
+        log = await store.log(session, after=0)
+        pages = {
+            (0, None, 100): [1, 2, 3, 4, 5],
+            (0, None, 2): [1, 2],
+            (3, None, 2): [4, 5],
+            (9, None, 2): [],
+            (0, 4, 2): [2, 3],
+            (0, 100, 3): [3, 4, 5],
+            (0, 1, 2): [],
+        }
+        for (after, before, limit), seqs in pages.items():
+            lines = tuple(entry for entry in log if entry.seq in seqs)
+            page = await store.view(session, after=after, before=before, limit=limit)
+            assert page == View(True, CustomerId("C1"), 5, lines)
+
+    async def test_a_view_leaves_out_what_is_void(self, store: Store, session: SessionId) -> None:
+        await talk(store, session, "k1")
+        await store.take_over(session, "小王")
+        assert (await store.view(session)).last_seq == 2
+        for page in (await store.view(session), await store.view(session, before=3)):
+            assert [entry.seq for entry in page.lines] == [1]
 
     async def test_many_writers_lose_nothing(self, store: Store, other: Store, session: SessionId) -> None:
         keys = [f"k{number}" for number in range(20)]
