@@ -155,14 +155,14 @@ async def _cache(settings: Settings) -> AsyncIterator[SessionCache]:
     async with AsyncExitStack() as stack:
         url = settings.redis_url
         if url is None:
-            url = await stack.enter_async_context(_valkey(settings))
+            url = await stack.enter_async_context(embedded_valkey(settings))
         cache = RedisCache(url)
         stack.push_async_callback(cache.close)
         yield cache
 
 
 @asynccontextmanager
-async def _valkey(settings: Settings) -> AsyncIterator[str]:
+async def embedded_valkey(settings: Settings) -> AsyncIterator[str]:
     from adapters.storage.embedded import EmbeddedValkey
 
     async with EmbeddedValkey(settings.home / "valkey") as valkey:

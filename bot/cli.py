@@ -132,6 +132,26 @@ def show(number: str, _: bool) -> None:
     _run(lambda: show_record(number, Out(as_json=True)))
 
 
+@main.group()
+def bench() -> None:
+    """The project's benchmarks, on databases and a Redis of their own.
+
+    PostgreSQL is the server of SHOTDESK_DATABASE_URL, in a database made for the while, or a throw-away one
+    where the extra 'test' is installed. Redis is that of SHOTDESK_REDIS_URL, which nothing else should use.
+    """
+
+
+@bench.command()
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--turns", default=600, show_default=True, type=click.IntRange(32), help="Of each measurement.")
+@JSON
+def turns(rounds: int, turns: int, as_json: bool) -> None:
+    """Text turns: latency, rate, processor time and memory, beside a bare socket with one Redis pipeline."""
+    from bot.commands.bench import bench_turns
+
+    _run(lambda: bench_turns(rounds, turns, Out(as_json)))
+
+
 @main.command()
 @JSON
 def migrate(as_json: bool) -> None:

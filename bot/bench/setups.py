@@ -1,0 +1,132 @@
+"""What the bot stands on in a benchmark: databases and Redis of its own, empty, removed at the end."""
+
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from bot.app import embedded_valkey, migrate, open_demo_shop
+from bot.bench import postgres
+from bot.bench.processes import cpu_of
+from bot.settings import Settings
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """``settings`` name the databases and Redis; the demo shop is in the order store."""
+
+    name: str
+    settings: Settings
+    postmaster: int | None = None
+    """PostgreSQL's process, where it is one of this machine's."""
+
+    @property
+    def redis_url(self) -> str:
+        assert self.settings.redis_url
+        return self.settings.redis_url
+
+    @property
+    def secret(self) -> str:
+        assert self.settings.widget_secret
+        return self.settings.widget_secret.get_secret_value()
+
+    def environment(self) -> Mapping[str, str]:
+        """The settings as a process of its own reads them."""
+        own = {
+            "home": str(self.settings.home),
+            "redis_url": self.redis_url,
+            "widget_secret": self.secret,
+            "port": "0",
+        }
+        urls = {"database_url": self.settings.database_url, "orders_url": self.settings.orders_url}
+        own |= {name: url for name, url in urls.items() if url}
+        return {f"SHOTDESK_{name.upper()}": value for name, value in own.items()}
+
+    def database_cpu(self) -> float | None:
+        """Seconds that PostgreSQL has used; None where it is not ours, or the database is in the bot."""
+        return cpu_of(self.postmaster) if self.postmaster else None
+
+
+@dataclass
+class Ground:
+    """What the user's settings give for benchmarks to stand on."""
+
+    given: Settings
+    missing: list[str] = field(default_factory=list)
+
+    def names(self) -> tuple[str, ...]:
+        """The setups that can be had; what cannot is told in ``missing``."""
+        if self.given.database_url or postgres.at_hand():
+            return SQLITE, POSTGRESQL
+        self.missing.append("no PostgreSQL: set SHOTDESK_DATABASE_URL, or install the extra 'test'")
+        return (SQLITE,)
+
+    @asynccontextmanager
+    async def setup(self, name: str) -> AsyncIterator[Setup]:
+        async with AsyncExitStack() as stack:
+            home = stack.enter_context(_home(self.given.home))
+            own: dict[str, Any] = {
+                "home": home,
+                "port": 0,
+                "widget_secret": SecretStr(secrets.token_hex(16)),
+                "redis_url": None,
+                "database_url": None,
+                "orders_url": None,
+            }
+            process = None
+            if name == POSTGRESQL:
+                own["redis_url"] = self.given.redis_url
+                address, process = await self._postgres(stack)
+                own["database_url"] = own["orders_url"] = address
+            settings = self.given.model_copy(update=own)
+            if settings.redis_url is None:
+                valkey = await stack.enter_async_context(embedded_valkey(settings))
+                settings = settings.model_copy(update={"redis_url": valkey})
+            await migrate(settings)
+            await open_demo_shop(settings, home / "demo")
+            yield Setup(name, settings, process)
+
+    async def _postgres(self, stack: AsyncExitStack) -> tuple[str, int | None]:
+        if given := self.given.database_url:
+            return await stack.enter_async_context(postgres.database(given)), None
+        address = stack.enter_context(postgres.server(durable=True))
+        return address, postgres.postmaster(address)
+
+
+@contextmanager
+def _home(given: Path) -> Iterator[Path]:
+    """A folder for a while. The trained classifier lies in the given home: training it takes long."""
+    with tempfile.TemporaryDirectory(prefix="shotdesk-bench-", ignore_cleanup_errors=True) as folder:
+        trained = given / "classifier"
+        trained.mkdir(parents=True, exist_ok=True)
+        (Path(folder) / "classifier").symlink_to(trained)
+        yield Path(folder)
+
+
+class RedisClock:
+    """The processor time that Redis has used, as it says itself."""
+
+    def __init__(self, url: str) -> None:
+        from redis.asyncio import Redis
+
+        self._redis = Redis.from_url(url, decode_responses=True, protocol=2)
+
+    async def seconds(self) -> float:
+        used = await self._redis.info("cpu")
+        return float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
+
+    async def name(self) -> str:
+        about = await self._redis.info("server")
+        if "valkey_version" in about:
+            return f"valkey {about['valkey_version']}"
+        return f"redis {about['redis_version']}"
+
+    async def close(self) -> None:
+        await self._redis.aclose()

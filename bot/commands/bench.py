@@ -1,0 +1,24 @@
+"""``shotdesk bench``: the project's benchmarks, as a table or one JSON object a line."""
+
+from collections.abc import AsyncIterator
+
+from bot.bench.figures import Line, table
+from bot.bench.setups import Ground
+from bot.cli import Out
+from bot.settings import Settings
+
+
+async def bench_turns(rounds: int, turns: int, out: Out) -> None:
+    from bot.bench.turns import Size, bench_turns
+
+    await _show(bench_turns(Ground(Settings.from_env()), Size(rounds, turns, 5 * turns)), out)
+
+
+async def _show(lines: AsyncIterator[Line], out: Out) -> None:
+    """JSON as it comes; the table at the end."""
+    shown = []
+    async for line in lines:
+        out.answer(line.as_json())
+        shown.append(line)
+    if not out.as_json:
+        out.answer({}, *table(shown))
