@@ -152,6 +152,16 @@ def turns(rounds: int, turns: int, as_json: bool) -> None:
     _run(lambda: bench_turns(rounds, turns, Out(as_json)))
 
 
+@bench.command()
+@click.option("--sockets", default=10_000, show_default=True, type=click.IntRange(1))
+@JSON
+def sockets(sockets: int, as_json: bool) -> None:
+    """Idle sockets: their memory, and how long a message takes meanwhile."""
+    from bot.commands.bench import bench_sockets
+
+    _run(lambda: bench_sockets(sockets, Out(as_json)))
+
+
 @main.command()
 @JSON
 def migrate(as_json: bool) -> None:

@@ -14,6 +14,12 @@ async def bench_turns(rounds: int, turns: int, out: Out) -> None:
     await _show(bench_turns(Ground(Settings.from_env()), Size(rounds, turns, 5 * turns)), out)
 
 
+async def bench_sockets(sockets: int, out: Out) -> None:
+    from bot.bench.sockets import bench_sockets
+
+    await _show(bench_sockets(Ground(Settings.from_env()), sockets), out)
+
+
 async def _show(lines: AsyncIterator[Line], out: Out) -> None:
     """JSON as it comes; the table at the end."""
     shown = []
