@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from adapters.orders.demo.screenshots import Sample, Screenshot
     from adapters.orders.file import OrderFile
     from adapters.orders.sql import SqlOrders
+    from adapters.storage.copies import Copies
 
 
 INSTALLED = Path(sys.prefix) / "share" / "shotdesk"
@@ -234,6 +235,13 @@ async def migrate(settings: Settings) -> None:
     await storage.upgrade(settings.database)
     async with opened_orders(settings):
         pass
+
+
+def open_copies(settings: Settings) -> "Copies":
+    """To fill the store of a benchmark."""
+    from adapters.storage.copies import Copies
+
+    return Copies(settings.database)
 
 
 async def check_databases(settings: Settings) -> None:

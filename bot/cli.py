@@ -162,6 +162,17 @@ def sockets(sockets: int, as_json: bool) -> None:
     _run(lambda: bench_sockets(sockets, Out(as_json)))
 
 
+@bench.command()
+@click.option("--conversations", default=1_000_000, show_default=True, type=click.IntRange(1000))
+@click.option("--turns", default=200, show_default=True, type=click.IntRange(8), help="Of each measurement.")
+@JSON
+def growth(conversations: int, turns: int, as_json: bool) -> None:
+    """Turns with 1,000 and with very many stored conversations, and in a long session."""
+    from bot.commands.bench import bench_growth
+
+    _run(lambda: bench_growth(conversations, turns, Out(as_json)))
+
+
 @main.command()
 @JSON
 def migrate(as_json: bool) -> None:

@@ -91,11 +91,11 @@ class Child:
     def pid(self) -> int:
         return self.process.pid
 
-    async def hear(self) -> dict[str, Any]:
-        """Its next line. Raises Unavailable where it ended or is too late."""
+    async def hear(self, within: float = PATIENCE) -> dict[str, Any]:
+        """Its next line, within so many seconds. Raises Unavailable where it ended or is too late."""
         assert self.process.stdout is not None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(within):
                 line = await self.process.stdout.readline()
         except TimeoutError:
             raise Unavailable("a process of the benchmark does not answer") from None

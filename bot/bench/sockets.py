@@ -19,6 +19,9 @@ SPARE = 500
 """Files that a server opens beside its sockets."""
 
 TURNS, A_SESSION = 200, 20
+OPENED_WITHIN = 900.0
+"""Seconds for all of them."""
+
 WATCHED = 10.0
 """Seconds over which the cost of idling is measured."""
 
@@ -62,7 +65,7 @@ async def _bench(setup: Setup, sockets: int) -> AsyncIterator[Line]:
         loop = asyncio.get_running_loop()
         began = loop.time()
         idle = await _opened(stack, setup, address, sockets)
-        heard = [await each.hear() for each in idle]
+        heard = [await each.hear(OPENED_WITHIN) for each in idle]
         opened, seconds = sum(each["open"] for each in heard), loop.time() - began
         for error in {each["first_error"] for each in heard if each["first_error"]}:
             yield Remark(NAME, f"some sockets did not open: {error}")

@@ -20,6 +20,12 @@ async def bench_sockets(sockets: int, out: Out) -> None:
     await _show(bench_sockets(Ground(Settings.from_env()), sockets), out)
 
 
+async def bench_growth(conversations: int, turns: int, out: Out) -> None:
+    from bot.bench.growth import Size, bench_growth
+
+    await _show(bench_growth(Ground(Settings.from_env()), Size(conversations, turns)), out)
+
+
 async def _show(lines: AsyncIterator[Line], out: Out) -> None:
     """JSON as it comes; the table at the end."""
     shown = []
