@@ -141,15 +141,25 @@ def bench() -> None:
     """
 
 
+DATABASE = click.option(
+    "--database",
+    "databases",
+    multiple=True,
+    type=click.Choice(["sqlite", "postgresql"]),
+    help="Only on this one; may be given again.",
+)
+
+
 @bench.command()
+@DATABASE
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
 @click.option("--turns", default=600, show_default=True, type=click.IntRange(32), help="Of each measurement.")
 @JSON
-def turns(rounds: int, turns: int, as_json: bool) -> None:
+def turns(databases: tuple[str, ...], rounds: int, turns: int, as_json: bool) -> None:
     """Text turns: latency, rate, processor time and memory, beside a bare socket with one Redis pipeline."""
     from bot.commands.bench import bench_turns
 
-    _run(lambda: bench_turns(rounds, turns, Out(as_json)))
+    _run(lambda: bench_turns(databases, rounds, turns, Out(as_json)))
 
 
 @bench.command()
@@ -163,14 +173,15 @@ def sockets(sockets: int, as_json: bool) -> None:
 
 
 @bench.command()
+@DATABASE
 @click.option("--conversations", default=1_000_000, show_default=True, type=click.IntRange(1000))
 @click.option("--turns", default=200, show_default=True, type=click.IntRange(8), help="Of each measurement.")
 @JSON
-def growth(conversations: int, turns: int, as_json: bool) -> None:
+def growth(databases: tuple[str, ...], conversations: int, turns: int, as_json: bool) -> None:
     """Turns with 1,000 and with very many stored conversations, and in a long session."""
     from bot.commands.bench import bench_growth
 
-    _run(lambda: bench_growth(conversations, turns, Out(as_json)))
+    _run(lambda: bench_growth(databases, conversations, turns, Out(as_json)))
 
 
 @main.command()

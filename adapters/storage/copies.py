@@ -4,21 +4,23 @@ The copies are rows as the bot has written them, under names of their own, each 
 """
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import md5
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, Table, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy import Column, Connection, Table, create_engine, event, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.database import read_url
 from adapters.storage.columns import UtcTime
 from adapters.storage.tables import audit, effects, messages, sessions, turns
 from bot.domain.vocabulary import SessionId
+
+T = TypeVar("T")
 
 KEPT = 40
 """Copies of a session that stay the same customer's; the others are other customers'."""
@@ -72,7 +74,7 @@ _CONSOLE = {
 
 
 class Copies:
-    """Of a store's database."""
+    """Of a store's database. Every verb may take minutes."""
 
     def __init__(self, url: str) -> None:
         self._url = read_url(url)
@@ -84,74 +86,89 @@ class Copies:
 
     async def multiply(self, times: int) -> None:
         """Each session with all that belongs to it, ``times`` times over."""
-        async with self._connected() as connection:
-            await connection.execute(text("CREATE TEMPORARY TABLE seed AS SELECT id FROM sessions"))
-            await connection.execute(text("CREATE TEMPORARY TABLE copied (old TEXT, new TEXT, k INTEGER)"))
-            seeds = (await connection.execute(text("SELECT count(*) FROM seed"))).scalar_one()
-            await connection.commit()
-            step = max(1, AT_ONCE // seeds)
-            for first in range(1, times + 1, step):
-                last = min(times, first + step - 1)
-                await connection.execute(text("DELETE FROM copied"))
-                await connection.execute(text(_NAMES), {"first": first, "last": last})
-                for table in (sessions, messages, turns, effects, audit):
-                    await connection.execute(text(_copying(table, connection.dialect.name)))
-                await connection.commit()
-        await self._settle()
+        await self._run(partial(_multiply, times=times))
+        await self._run(_settle)
 
-    async def lengthen(self, ids: Iterable[SessionId], turns: int) -> None:
+    async def lengthen(self, ids: Sequence[SessionId], turns: int) -> None:
         """Sessions of one turn get the same turn again, until they have ``turns``."""
-        more = turns - 1
-        async with self._connected() as connection:
-            for id in ids:
-                lines = text("SELECT last_seq FROM sessions WHERE id = :id AND turns = 1")
-                a_turn = (await connection.execute(lines, {"id": id})).scalar_one()
-                numbers = {"id": id, "first": 1, "last": more}
-                await connection.execute(text(_LONGER_MESSAGES), numbers | {"lines": a_turn})
-                await connection.execute(text(_LONGER_TURNS), numbers)
-                grown = {"id": id, "more": more, "lines": more * a_turn}
-                await connection.execute(text(_LONGER_SESSION), grown)
-            await connection.commit()
+        await self._run(partial(_lengthen, ids=ids, more=turns - 1))
 
     async def size(self) -> int:
         """Bytes of the database."""
-        async with self._connected() as connection:
-            if connection.dialect.name == "postgresql":
-                found = await connection.execute(text("SELECT pg_database_size(current_database())"))
-                return int(found.scalar_one())
-        return await asyncio.to_thread(os.path.getsize, str(self._url.database))
+        return await self._run(_size)
 
     async def look(self, repeats: int) -> Mapping[str, Sequence[float]]:
         """Milliseconds of what a console asks, each time."""
-        took: dict[str, list[float]] = {name: [] for name in _CONSOLE}
-        async with self._connected() as connection:
-            for name, statement in _CONSOLE.items():
-                for _ in range(repeats):
-                    began = perf_counter()
-                    (await connection.execute(text(statement))).all()
-                    took[name].append((perf_counter() - began) * 1000)
-        return took
+        return await self._run(partial(_look, repeats=repeats))
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+    async def _run(self, work: Callable[[Connection], T]) -> T:
+        if self._url.get_backend_name() == "sqlite":
+            return await asyncio.to_thread(self._in_sqlite, work)
         engine = create_async_engine(self._url)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         try:
             async with engine.connect() as connection:
-                yield connection
+                return await connection.run_sync(work)
         finally:
             await engine.dispose()
 
-    async def _settle(self) -> None:
-        """What PostgreSQL does by itself after a while: it counts its rows. The log is written back."""
-        async with self._connected() as connection:
-            whole = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            if connection.dialect.name == "postgresql":
-                await whole.execute(text("VACUUM ANALYZE"))
-                await whole.execute(text("CHECKPOINT"))
-            else:
-                await whole.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    def _in_sqlite(self, work: Callable[[Connection], T]) -> T:
+        engine = create_engine(self._url.set(drivername="sqlite"))
+        event.listen(engine, "connect", _prepare_sqlite)
+        try:
+            with engine.connect() as connection:
+                return work(connection)
+        finally:
+            engine.dispose()
+
+
+def _multiply(connection: Connection, times: int) -> None:
+    connection.execute(text("CREATE TEMPORARY TABLE seed AS SELECT id FROM sessions"))
+    connection.execute(text("CREATE TEMPORARY TABLE copied (old TEXT, new TEXT, k INTEGER)"))
+    seeds = connection.execute(text("SELECT count(*) FROM seed")).scalar_one()
+    step = max(1, AT_ONCE // seeds)
+    for first in range(1, times + 1, step):
+        connection.execute(text("DELETE FROM copied"))
+        connection.execute(text(_NAMES), {"first": first, "last": min(times, first + step - 1)})
+        for table in (sessions, messages, turns, effects, audit):
+            connection.execute(text(_copying(table, connection.dialect.name)))
+        connection.commit()
+
+
+def _settle(connection: Connection) -> None:
+    """What PostgreSQL does by itself after a while: it counts its rows. The log is written back."""
+    whole = connection.execution_options(isolation_level="AUTOCOMMIT")
+    if connection.dialect.name == "postgresql":
+        whole.execute(text("VACUUM ANALYZE"))
+        whole.execute(text("CHECKPOINT"))
+    else:
+        whole.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+
+def _lengthen(connection: Connection, ids: Sequence[SessionId], more: int) -> None:
+    for id in ids:
+        found = text("SELECT last_seq FROM sessions WHERE id = :id AND turns = 1")
+        lines = connection.execute(found, {"id": id}).scalar_one()
+        numbers = {"id": id, "first": 1, "last": more}
+        connection.execute(text(_LONGER_MESSAGES), numbers | {"lines": lines})
+        connection.execute(text(_LONGER_TURNS), numbers)
+        connection.execute(text(_LONGER_SESSION), {"id": id, "more": more, "lines": more * lines})
+    connection.commit()
+
+
+def _size(connection: Connection) -> int:
+    if connection.dialect.name == "postgresql":
+        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+    return Path(str(connection.engine.url.database)).stat().st_size
+
+
+def _look(connection: Connection, repeats: int) -> Mapping[str, Sequence[float]]:
+    took: dict[str, list[float]] = {name: [] for name in _CONSOLE}
+    for name, statement in _CONSOLE.items():
+        for _ in range(repeats):
+            began = perf_counter()
+            connection.execute(text(statement)).all()
+            took[name].append((perf_counter() - began) * 1000)
+    return took
 
 
 def _copying(table: Table, dialect: str) -> str:
@@ -189,7 +206,7 @@ def _md5(word: str) -> str:
     return md5(word.encode(), usedforsecurity=False).hexdigest()
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
+def _prepare_sqlite(connection: SqliteConnection, _: object) -> None:
     """PostgreSQL has an ``md5``; SQLite gets one."""
     connection.create_function("md5", 1, _md5)
     cursor = connection.cursor()

@@ -59,7 +59,7 @@ async def bench_growth(ground: Ground, size: Size) -> AsyncIterator[Line]:
             many = await stack.enter_async_context(stored(ground, name, size.conversations))
             async for line in _bench(name, few, many, size):
                 yield line
-    for missing in ground.missing:
+    if missing := ground.missing():
         yield Remark(NAME, missing)
 
 

@@ -4,7 +4,7 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from bot.bench import postgres
 from bot.bench.processes import cpu_of
 from bot.settings import Settings
 
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
+DATABASES = SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,25 @@ class Setup:
         return cpu_of(self.postmaster) if self.postmaster else None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ground:
-    """What the user's settings give for benchmarks to stand on."""
+    """What the user's settings give for benchmarks to stand on. ``wanted``: databases by name, none for all."""
 
     given: Settings
-    missing: list[str] = field(default_factory=list)
+    wanted: tuple[str, ...] = ()
 
     def names(self) -> tuple[str, ...]:
-        """The setups that can be had; what cannot is told in ``missing``."""
-        if self.given.database_url or postgres.at_hand():
-            return SQLITE, POSTGRESQL
-        self.missing.append("no PostgreSQL: set SHOTDESK_DATABASE_URL, or install the extra 'test'")
-        return (SQLITE,)
+        """The setups that are wanted and can be had."""
+        return tuple(name for name in self.wanted or DATABASES if name != POSTGRESQL or self._has_postgres())
+
+    def missing(self) -> str | None:
+        """What is wanted and cannot be had, and how it could be."""
+        if POSTGRESQL not in (self.wanted or DATABASES) or self._has_postgres():
+            return None
+        return "no PostgreSQL: set SHOTDESK_DATABASE_URL, or install the extra 'test'"
+
+    def _has_postgres(self) -> bool:
+        return self.given.database_url is not None or postgres.at_hand()
 
     @asynccontextmanager
     async def setup(self, name: str) -> AsyncIterator[Setup]:

@@ -56,7 +56,7 @@ async def bench_turns(ground: Ground, size: Size) -> AsyncIterator[Line]:
         async with ground.setup(name) as setup:
             async for line in _bench(setup, size):
                 yield line
-    for missing in ground.missing:
+    if missing := ground.missing():
         yield Remark(NAME, missing)
 
 

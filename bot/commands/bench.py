@@ -7,11 +7,14 @@ from bot.bench.setups import Ground
 from bot.cli import Out
 from bot.settings import Settings
 
+FLOOR = 5
+"""Turns of the floor for each of the bot: it is that much quicker, and more."""
 
-async def bench_turns(rounds: int, turns: int, out: Out) -> None:
+
+async def bench_turns(databases: tuple[str, ...], rounds: int, turns: int, out: Out) -> None:
     from bot.bench.turns import Size, bench_turns
 
-    await _show(bench_turns(Ground(Settings.from_env()), Size(rounds, turns, 5 * turns)), out)
+    await _show(bench_turns(Ground(Settings.from_env(), databases), Size(rounds, turns, FLOOR * turns)), out)
 
 
 async def bench_sockets(sockets: int, out: Out) -> None:
@@ -20,10 +23,10 @@ async def bench_sockets(sockets: int, out: Out) -> None:
     await _show(bench_sockets(Ground(Settings.from_env()), sockets), out)
 
 
-async def bench_growth(conversations: int, turns: int, out: Out) -> None:
+async def bench_growth(databases: tuple[str, ...], conversations: int, turns: int, out: Out) -> None:
     from bot.bench.growth import Size, bench_growth
 
-    await _show(bench_growth(Ground(Settings.from_env()), Size(conversations, turns)), out)
+    await _show(bench_growth(Ground(Settings.from_env(), databases), Size(conversations, turns)), out)
 
 
 async def _show(lines: AsyncIterator[Line], out: Out) -> None:
