@@ -1,26 +1,36 @@
-"""A database, SQLite or PostgreSQL: its connections, its settings, and what is done when it goes away."""
+"""A database, SQLite or PostgreSQL: its connections, its settings, and what is done when it goes away.
 
-from collections.abc import Awaitable, Callable
+A transaction is a plain function of a connection. On SQLite it runs in a thread of its own, all of it in one
+go: to hand each statement over to a thread costs more than the statement. On PostgreSQL it runs on the event
+loop and lets go of it at each statement (SQLAlchemy's ``run_sync``).
+"""
+
+import asyncio
+import fcntl
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from time import monotonic, sleep
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, event, exc, make_url
+from sqlalchemy import URL, Connection, create_engine, event, exc, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from bot.domain.errors import BadSettings, Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Work = Callable[Concatenate[AsyncConnection, P], Awaitable[T]]
+Work = Callable[Concatenate[Connection, P], T]
 
 PATIENCE = 2.0
-"""Seconds over which a lost transaction is tried again: less than a platform waits for its webhook."""
+"""Seconds over which a lost transaction is tried again, and for which one waits for another process's lock on
+an SQLite file: less than a platform waits for its webhook."""
 
 _DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
+    "sqlite": "sqlite+pysqlite",
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
 }
@@ -30,6 +40,14 @@ _PASSES = ("08", "40", "53", "57")
 
 _LASTS = ("25006", "28", "3D", "58", "XX")
 """SQLSTATEs: read-only, no access, no such database, the system's and the server's own errors."""
+
+_READERS = 4
+
+_QUEUES = 10.0
+"""Seconds for which a transaction waits for those before it, on both databases."""
+
+_LOOKS_AGAIN = 0.001
+"""Seconds between two looks for another process's end of writing."""
 
 _SERVER = {
     "application_name": "shotdesk",
@@ -46,12 +64,16 @@ class Database:
         self.url = read_url(url)
         self._patience = patience
         self.dialect = self.url.get_backend_name()
+        self._writer: _Runner
+        self._reader: _Runner
         if self.dialect == "sqlite":
-            self._writer = _sqlite(self.url, connections=1)
-            self._reader = _sqlite(self.url, connections=4)
+            # a transaction that reads first and writes later would fail under a second process: lock at once
+            self._writer = _Threads(self.url, 1, "BEGIN IMMEDIATE", patience, _Turn(self.url, patience))
+            self._reader = _Threads(self.url, _READERS, "BEGIN", patience, nullcontext())
         else:
-            self._writer = _postgresql(self.url)
-            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ")
+            engine = _postgresql(self.url)
+            self._writer = _Greenlets(engine)
+            self._reader = _Greenlets(engine.execution_options(isolation_level="REPEATABLE READ"))
 
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One transaction that changes something. ``work`` may run again: it must be safe to repeat."""
@@ -61,26 +83,115 @@ class Database:
         """One transaction that only looks, at one state of the database."""
         return await self._run(self._reader, work, *args, **kwargs)
 
-    async def _run(self, engine: AsyncEngine, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _run(self, runner: "_Runner", work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception(_passes),
-                stop=stop_after_delay(self._patience),
-                wait=wait_random_exponential(multiplier=0.02, max=0.5),
-                reraise=True,
-            ):
+            try:
+                return await runner.run(work, *args, **kwargs)
+            except (exc.DBAPIError, OSError) as error:
+                if not _passes(error):
+                    raise
+            async for attempt in self._attempts():
                 with attempt:
-                    async with engine.begin() as tx:
-                        return await work(tx, *args, **kwargs)
+                    return await runner.run(work, *args, **kwargs)
         except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
             if not _is_away(error):
                 raise
             raise Unavailable("The database does not answer now; please try again in a moment.") from error
         raise AssertionError("a retry ends with a result or an error")
 
+    def _attempts(self) -> AsyncRetrying:
+        return AsyncRetrying(
+            retry=retry_if_exception(_passes),
+            stop=stop_after_delay(self._patience),
+            wait=wait_random_exponential(multiplier=0.02, max=0.5),
+            reraise=True,
+        )
+
     async def close(self) -> None:
-        await self._writer.dispose()
-        await self._reader.dispose()
+        await self._writer.close()
+        await self._reader.close()
+
+
+class _Runner(Protocol):
+    """Runs one transaction, once."""
+
+    async def run(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+    async def close(self) -> None: ...
+
+
+class _Threads:
+    """SQLite. Who gives up waiting for a transaction that has not begun takes it back; one that has goes on."""
+
+    def __init__(
+        self, url: URL, connections: int, begin: str, patience: float, turn: AbstractContextManager[None]
+    ) -> None:
+        self._turn = turn
+        self._engine = create_engine(url, pool_size=connections, max_overflow=0)
+        self._begin = begin
+        event.listen(self._engine, "connect", lambda raw, _: _prepare_sqlite(raw, patience))
+        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="sqlite")
+
+    async def run(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        begun = self._threads.submit(
+            self._in_transaction, lambda tx: work(tx, *args, **kwargs), monotonic() + _QUEUES
+        )
+        return await asyncio.wrap_future(begun)
+
+    def _in_transaction(self, work: Callable[[Connection], T], by: float) -> T:
+        if monotonic() > by:
+            raise TimeoutError("too many transactions are waiting")
+        with self._turn, self._engine.begin() as tx:
+            tx.exec_driver_sql(self._begin)  # an event listener would be asked at every statement
+            return work(tx)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        self._engine.dispose()
+
+
+class _Turn:
+    """The writers of several processes take turns.
+
+    SQLite's own way is to look again after ever longer pauses, a tenth of a second in the end: while one
+    process writes all the time the others hardly ever look at the right moment.
+    """
+
+    def __init__(self, url: URL, patience: float) -> None:
+        file = Path(f"{url.database}.turn")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._file, self._patience = file.open("ab"), patience
+
+    def __enter__(self) -> None:
+        until = monotonic() + self._patience
+        while not self._is_mine():
+            if monotonic() > until:
+                raise TimeoutError("another process writes for too long")
+            sleep(_LOOKS_AGAIN)
+
+    def _is_mine(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+class _Greenlets:
+    """PostgreSQL."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def run(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async with self._engine.begin() as tx:
+            return await tx.run_sync(work, *args, **kwargs)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
 
 
 def read_url(url: str) -> URL:
@@ -90,7 +201,7 @@ def read_url(url: str) -> URL:
         driver = _DRIVERS[parsed.get_backend_name()]
     except (exc.ArgumentError, KeyError):
         raise BadSettings("a database's address begins with sqlite:/// or postgresql://") from None
-    if driver == "sqlite+aiosqlite" and parsed.database in (None, "", ":memory:"):
+    if driver.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
         raise BadSettings("SQLite needs a file: sqlite:////path/to/file.db")
     return parsed.set(drivername=driver)
 
@@ -117,30 +228,16 @@ def _state(error: exc.DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
-def _sqlite(url: URL, connections: int) -> AsyncEngine:
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=30)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    # a transaction that reads first and writes later would fail under a second process: take the lock at once
-    begin = "BEGIN IMMEDIATE" if connections == 1 else "BEGIN"
-    event.listen(engine.sync_engine, "begin", lambda tx: _begin(tx, begin))
-    return engine
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(connection: DBAPIConnection, patience: float) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself
     cursor = connection.cursor()
-    for pragma in ("busy_timeout = 30000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    cursor.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _begin(tx: Connection, statement: str) -> None:
-    tx.exec_driver_sql(statement)
-
-
 def _postgresql(url: URL) -> AsyncEngine:
+    """A dead connection shows at the first statement; then the pool is renewed and the work tried again."""
     options: dict[str, Any] = {"server_settings": _SERVER, "timeout": 5, "command_timeout": 15}
-    return create_async_engine(
-        url, pool_size=10, max_overflow=10, pool_timeout=10, pool_pre_ping=True, connect_args=options
-    )
+    return create_async_engine(url, pool_size=10, max_overflow=10, pool_timeout=_QUEUES, connect_args=options)

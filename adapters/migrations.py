@@ -7,7 +7,6 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.database import Database
 
@@ -30,14 +29,14 @@ class History:
         """Whether the database is at the newest version; an empty one is not."""
         return await database.read(self._is_current)
 
-    async def _upgrade(self, tx: AsyncConnection) -> None:
+    def _upgrade(self, tx: Connection) -> None:
         if tx.dialect.name == "postgresql":  # SQLite holds the only lock since BEGIN IMMEDIATE
-            await tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            await tx.execute(text("SET LOCAL statement_timeout = 0"))
-        await tx.run_sync(self._run_steps)
+            tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            tx.execute(text("SET LOCAL statement_timeout = 0"))
+        self._run_steps(tx)
 
-    async def _is_current(self, tx: AsyncConnection) -> bool:
-        return await tx.run_sync(self._at_head)
+    def _is_current(self, tx: Connection) -> bool:
+        return self._at_head(tx)
 
     def _run_steps(self, connection: Connection) -> None:
         if self._at_head(connection):

@@ -13,12 +13,13 @@ from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from bot.domain.errors import BadSettings, NotFound, Unavailable
 from bot.domain.intent import Ask, Handler, Outcome
+from bot.domain.pace import Pace
 from bot.domain.ports import (
     Channel,
     Classifier,
@@ -56,11 +57,26 @@ INSTALLED = Path(sys.prefix) / "share" / "shotdesk"
 """What ``make install`` has made ahead for every home."""
 
 
+Port = TypeVar("Port")
+
+
+class Wrap(Protocol):
+    """Stands between the bot and a port of a name: ``store``, ``cache``, ``channel.web``, ``reader.ocr`` ..."""
+
+    def __call__(self, name: str, port: Port, /) -> Port: ...
+
+
+def bare(name: str, port: Port, /) -> Port:
+    """Nothing stands in between."""
+    return port
+
+
 @dataclass(frozen=True, slots=True)
 class App:
     """Everything that the doors, the workers and the command line open."""
 
     settings: Settings
+    pace: Pace
     clock: Clock
     ids: Ids
     store: Store
@@ -83,11 +99,13 @@ async def open_app(
     readers: Sequence[ScreenReader] = (),
     classifier: Classifier | None = None,
     orders: OrderSystem | None = None,
+    pace: Pace = Pace(),
+    wrap: Wrap = bare,
 ) -> AsyncIterator[App]:
     """Wires the bot and closes it again. ``migrated``: bring the databases up to date first.
 
     ``warm``: make the embedded reader ready, in the background. ``readers``, ``classifier`` and ``orders``:
-    instead of those that the settings name. Raises BadSettings, Unavailable.
+    instead of those that the settings name. ``wrap`` is put around every port. Raises BadSettings, Unavailable.
     """
     from adapters.channels.web import WebChannel
     from adapters.database import Database
@@ -100,24 +118,24 @@ async def open_app(
         await migrate(settings)
     clock, ids = settings.clock(), new_id
     async with AsyncExitStack() as stack:
-        cache = await stack.enter_async_context(_cache(settings))
+        cache = wrap("cache", await stack.enter_async_context(_cache(settings, pace)))
         database = Database(settings.database)
         stack.push_async_callback(database.close)
         if orders is None:
             orders = await stack.enter_async_context(opened_orders(settings, migrated=False))
-        pictures = SafePictures(ids)
-        stack.push_async_callback(pictures.aclose)
-        store = SqlStore(database, clock, ids)
-        media = FileMedia(database, settings.home / "media", clock)
-        ladder = (
-            Ladder(readers)
-            if readers
-            else await stack.enter_async_context(open_ladder(settings, clock, warm=warm))
-        )
+        orders = wrap("orders", orders)
+        safe = SafePictures(ids)
+        stack.push_async_callback(safe.aclose)
+        pictures: PictureTool = wrap("pictures", safe)
+        store: Store = wrap("store", SqlStore(database, clock, ids))
+        media: MediaStore = wrap("media", FileMedia(database, settings.home / "media", clock))
+        if not readers:
+            readers = await stack.enter_async_context(open_readers(settings, clock, warm=warm))
+        ladder = Ladder([wrap(f"reader.{reader.name}", reader) for reader in readers])
         wording = Wording(load_book(replies()))
-        channels: dict[str, Channel] = {"web": WebChannel(cache)}
-        actions = Actions(store, orders, wording, ids)
-        inbox = Inbox(store, cache, clock, f"{os.uname().nodename}:{os.getpid()}")
+        channels: dict[str, Channel] = {"web": wrap("channel.web", WebChannel(cache))}
+        actions = Actions(store, orders, wording, ids, pace)
+        inbox = Inbox(store, cache, clock, f"{os.uname().nodename}:{os.getpid()}", pace)
         conversation = ConversationManager(
             inbox,
             Perception(ladder, media, pictures),
@@ -130,10 +148,11 @@ async def open_app(
             Decision(load_handlers(), wording, actions),
             clock,
         )
-        outbox = Outbox(store, channels)
-        workers = Workers(store, cache, media, conversation, actions, outbox)
+        outbox = Outbox(store, channels, pace)
+        workers = Workers(store, cache, media, conversation, actions, outbox, pace)
         yield App(
             settings,
+            pace,
             clock,
             ids,
             store,
@@ -149,7 +168,7 @@ async def open_app(
 
 
 @asynccontextmanager
-async def _cache(settings: Settings) -> AsyncIterator[SessionCache]:
+async def _cache(settings: Settings, pace: Pace) -> AsyncIterator[SessionCache]:
     """Redis or Valkey where one is named, else a Valkey of our own, started and watched."""
     from adapters.storage.redis import RedisCache
 
@@ -157,7 +176,7 @@ async def _cache(settings: Settings) -> AsyncIterator[SessionCache]:
         url = settings.redis_url
         if url is None:
             url = await stack.enter_async_context(embedded_valkey(settings))
-        cache = RedisCache(url)
+        cache = RedisCache(url, pace.redis_pause)
         stack.push_async_callback(cache.close)
         yield cache
 
@@ -195,9 +214,9 @@ async def open_reading_room(settings: Settings) -> AsyncIterator[ReadingRoom]:
     from adapters.pictures.safe import SafePictures
 
     pictures = SafePictures(new_id)
-    async with open_ladder(settings, settings.clock()) as ladder:
+    async with open_readers(settings, settings.clock()) as readers:
         try:
-            yield ReadingRoom(pictures, ladder)
+            yield ReadingRoom(pictures, Ladder(readers))
         finally:
             await pictures.aclose()
 
@@ -262,7 +281,9 @@ def load_classifier(settings: Settings) -> Classifier:
 
 
 @asynccontextmanager
-async def open_ladder(settings: Settings, clock: Clock, *, warm: bool = False) -> AsyncIterator[Ladder]:
+async def open_readers(
+    settings: Settings, clock: Clock, *, warm: bool = False
+) -> AsyncIterator[Sequence[ScreenReader]]:
     """The readers, the best rung first: the vision-language model where one is configured, then OCR.
 
     ``warm``: make the embedded reader ready in the background, so that no customer waits for it.
@@ -284,7 +305,7 @@ async def open_ladder(settings: Settings, clock: Clock, *, warm: bool = False) -
                 raise BadSettings(explain(error, f"{PREFIX}VL_")) from None
             stack.push_async_callback(model.aclose)
             readers.insert(0, model)
-        yield Ladder(readers)
+        yield readers
 
 
 def load_handlers() -> Mapping[IntentName, Handler]:

@@ -18,9 +18,6 @@ from bot.settings import Settings
 
 log = structlog.get_logger()
 
-GRACE = 10
-"""Seconds that open requests have when the server is told to stop."""
-
 
 async def run_server(role: str) -> None:
     """Until it is told to stop. Raises BadSettings, Unavailable."""
@@ -81,7 +78,7 @@ async def serving(app: App, role: str, listener: socket.socket) -> AsyncIterator
             lifespan="off",
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=round(app.pace.grace.total_seconds()),
         )
     )
     async with AsyncExitStack() as stack:

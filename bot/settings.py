@@ -79,12 +79,12 @@ class Settings(Model):
     @property
     def database(self) -> str:
         """The bot's own database."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.home / 'shotdesk.db'}"
+        return self.database_url or f"sqlite:///{self.home / 'shotdesk.db'}"
 
     @property
     def orders(self) -> str:
         """The order store's database, apart from the bot's own."""
-        return self.orders_url or f"sqlite+aiosqlite:///{self.home / 'orders.db'}"
+        return self.orders_url or f"sqlite:///{self.home / 'orders.db'}"
 
     def clock(self) -> Clock:
         """The shop's clock: it goes on from ``now``, where that is set."""

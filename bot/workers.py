@@ -10,20 +10,16 @@ from typing import TypeVar
 import structlog
 
 from bot.domain.errors import Unavailable
+from bot.domain.pace import Pace
 from bot.domain.ports import MediaStore, SessionCache, Store
 from bot.domain.session import Draft
 from bot.domain.vocabulary import SessionId
 from bot.flow.actions import Actions
-from bot.flow.conversation import ConversationManager
+from bot.flow.conversation import ConversationManager, Taken
 from bot.flow.outbox import Outbox
 from bot.telemetry import TURN_SECONDS, TURNS
 
 log = structlog.get_logger()
-
-SWEEP = timedelta(seconds=1)
-CLEAN = timedelta(minutes=10)
-GRACE = timedelta(seconds=10)
-"""What turns under way have when the process is told to stop."""
 
 AT_ONCE = 500
 """Sessions that one process looks after side by side; most of them wait for the rest of a burst."""
@@ -43,26 +39,30 @@ class Workers:
         conversation: ConversationManager,
         actions: Actions,
         outbox: Outbox,
+        pace: Pace = Pace(),
     ) -> None:
         self._store, self._cache, self._media = store, cache, media
         self._conversation, self._actions, self._outbox = conversation, actions, outbox
+        self._pace = pace
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._once_more: set[str] = set()
 
-    async def attend(self, session: SessionId) -> Draft | None:
-        """One visit: a turn, the effect that it confirmed, the replies. The turn's draft, if there was one."""
-        draft = await self._conversation.handle(session)
-        if draft:
-            _count(draft)
-            if draft.effect:
-                await self._actions.perform(draft.effect.proposal.id)
-        await self._outbox.deliver(session)
-        return draft
+    async def attend(self, session: SessionId) -> Taken | None:
+        """One visit: a turn, if there is one to take, the effect that it confirmed, the replies."""
+        taken = await self._conversation.handle(session)
+        if taken is None:
+            await self._outbox.deliver(session)
+            return None
+        _count(taken.draft)
+        if effect := taken.draft.effect:
+            await self._actions.perform(effect.proposal.id)
+        await self._outbox.deliver(session, taken.kept.outgoing)
+        return taken
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Runs every loop for as long as the block lasts; then lets what is under way finish, within GRACE."""
+        """Runs every loop for as long as the block lasts; then lets what is under way finish, within its grace."""
         loops = [
             asyncio.create_task(self._again_and_again(loop))
             for loop in (
@@ -78,7 +78,7 @@ class Workers:
         finally:
             await _stop(loops, within=timedelta(0))
             self._once_more.clear()
-            await _stop([*self._visits.values()], within=GRACE)
+            await _stop([*self._visits.values()], within=self._pace.grace)
 
     async def _again_and_again(self, loop: Callable[[], Awaitable[None]]) -> None:
         """A loop that failed, for whatever reason, must not leave customers without an answer for ever."""
@@ -89,7 +89,7 @@ class Workers:
                 log.warning("loop.unavailable", error=error.code)
             except Exception as error:  # whatever it is: it is written down, and the loop goes on
                 log.exception("loop.failed", error=type(error).__name__)
-            await asyncio.sleep(SWEEP.total_seconds())
+            await asyncio.sleep(self._pace.sweep.total_seconds())
 
     async def _follow_wakeups(self) -> None:
         """Takes no more than it can work on: what is left in the stream goes to other processes."""
@@ -103,17 +103,17 @@ class Workers:
     ) -> None:
         """Finds what a lost hint or a dead worker left."""
         while True:
-            await asyncio.sleep(SWEEP.total_seconds())
+            await asyncio.sleep(self._pace.sweep.total_seconds())
             for id in await due(AT_ONCE):
                 self._visit(visit, id)
 
     async def _clean(self) -> None:
         while True:
-            await asyncio.sleep(CLEAN.total_seconds())
+            await asyncio.sleep(self._pace.clean.total_seconds())
             log.info("media.swept", removed=await self._media.sweep())
 
     async def _answer(self, session: SessionId) -> None:
-        while await self.attend(session):
+        while (taken := await self.attend(session)) and taken.kept.more:
             pass
 
     def _visit(self, visit: Callable[[Id], Awaitable[None]], id: Id) -> None:

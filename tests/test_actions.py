@@ -12,13 +12,15 @@ from bot.app import replies
 from bot.domain.errors import BadRequest, Unavailable
 from bot.domain.intent import Propose
 from bot.domain.message import Address, Reply
+from bot.domain.pace import Pace
 from bot.domain.ports import ClaimedEffect, Fenced, OrderSystem, Performed, Store
 from bot.domain.records import Money
 from bot.domain.session import Action, Dialogue, Effect, Handoff, Owner, Session
 from bot.domain.vocabulary import ActionId, CustomerId, Language, SessionId
-from bot.flow.actions import TRIES_AGAIN, Actions, as_pending
+from bot.flow.actions import Actions, as_pending
 from bot.flow.wording import Wording, load_book
 
+AGAIN = Pace().act_again
 NOW = datetime(2025, 12, 2, 10, 0, tzinfo=UTC)
 SESSION = Session(
     id=SessionId("s"),
@@ -142,16 +144,16 @@ async def test_not_known_yet_then_done(answer: Performed | Exception) -> None:
     """Told at once that it takes a while, then nothing until there is a result; asked with the same key."""
     orders = Answers([answer, answer, Performed("done")])
     first, second, third = (await performed(Effects(effect()), orders, times=4)).settled
-    assert (first[0], first[2]) == ("pending", TRIES_AGAIN[0])
+    assert (first[0], first[2]) == ("pending", AGAIN[0])
     assert "系统还在处理" in (first[1] or "")
-    assert second[:3] == ("pending", None, TRIES_AGAIN[1])
+    assert second[:3] == ("pending", None, AGAIN[1])
     assert third[0] == "done"
     assert "已经为您关闭" in (third[1] or "")
     assert {key for _, _, key in orders.asked} == {"key-1"}
 
 
 async def test_given_up_and_handed_over() -> None:
-    effects = Effects(effect(tries=len(TRIES_AGAIN)))
+    effects = Effects(effect(tries=len(AGAIN)))
     ((status, reply, again, handoff),) = (await performed(effects, Answers([Unavailable()]))).settled
     assert (status, again, handoff) == ("failed", None, Handoff(reason="failure"))
     assert "转接人工" in (reply or "")

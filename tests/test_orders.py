@@ -51,7 +51,7 @@ class SqlContract(OrdersContract):
 
     async def test_migrations_lead_to_the_tables(self, url: str) -> None:
         database = Database(url)
-        assert await database.read(lambda tx: tx.run_sync(differences)) == []
+        assert await database.read(differences) == []
         await database.close()
 
     async def test_loading_again_changes_nothing(self, orders: SqlOrders) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -69,7 +70,7 @@ class SqlContract(StoreContract):
         await database.close()
 
     async def test_migrations_lead_to_the_tables(self, database: Database) -> None:
-        assert await database.read(lambda tx: tx.run_sync(differences)) == []
+        assert await database.read(differences) == []
 
     async def test_originals_end_with_their_turn(self, database: Database, store: Store) -> None:
         session = await store.open(address(), None)
@@ -123,8 +124,13 @@ class TestSqlite(SqlContract):
         assert await database.read(lambda tx: tx.scalar(text("PRAGMA synchronous"))) == 2
 
     async def test_a_reader_does_not_wait_for_a_writer(self, database: Database, store: Store) -> None:
-        async with database._writer.begin():
-            assert await store.unanswered(9) == []
+        writing, read = threading.Event(), threading.Event()
+        writer = asyncio.create_task(database.write(lambda _: (writing.set(), read.wait())))
+        await asyncio.to_thread(writing.wait)
+        assert await store.unanswered(9) == []
+        assert not writer.done()
+        read.set()
+        await writer
 
 
 @pytest.mark.full

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.orders import tables
 from adapters.orders.file import KEYS, OrderFile, refuse
@@ -19,18 +18,18 @@ _T = TypeVar("_T")
 _Owners = dict[str, str]
 
 
-async def load(tx: AsyncConnection, file: OrderFile, afresh: bool = False) -> None:
+def load(tx: sa.Connection, file: OrderFile, afresh: bool = False) -> None:
     """Raises BadOrderFile where a record refers to what is neither in the file nor in the store.
 
     ``afresh``: whatever the file's customers had before goes first.
     """
     if afresh:
-        await _forget(tx, [customer.id for customer in file.customers])
-    refuse(await _dangling(tx, file))
-    refuse(await _taken_identities(tx, file))
+        _forget(tx, [customer.id for customer in file.customers])
+    refuse(_dangling(tx, file))
+    refuse(_taken_identities(tx, file))
     for section in KEYS:
-        await _upsert(tx, tables.metadata.tables[section], [row(r) for r in getattr(file, section)])
-    await _replace_identities(tx, file)
+        _upsert(tx, tables.metadata.tables[section], [row(r) for r in getattr(file, section)])
+    _replace_identities(tx, file)
 
 
 def row(record: Any) -> dict[str, Any]:
@@ -41,41 +40,41 @@ def row(record: Any) -> dict[str, Any]:
     return values
 
 
-async def _forget(tx: AsyncConnection, customers: list[str]) -> None:
+def _forget(tx: sa.Connection, customers: list[str]) -> None:
     """Removes these customers' records, but not the customers."""
     charge, order = tables.charges.c, tables.orders.c
     for some in _slices(customers):
         charges = sa.select(charge.charge_no).where(charge.customer.in_(some))
         orders = sa.select(order.order_no).where(order.customer.in_(some))
-        await tx.execute(tables.refunds.delete().where(tables.refunds.c.charge_no.in_(charges)))
-        await tx.execute(tables.invoices.delete().where(tables.invoices.c.order_no.in_(orders)))
+        tx.execute(tables.refunds.delete().where(tables.refunds.c.charge_no.in_(charges)))
+        tx.execute(tables.invoices.delete().where(tables.invoices.c.order_no.in_(orders)))
         for table in (tables.coupons, tables.charges, tables.subscriptions, tables.orders):
-            await tx.execute(table.delete().where(table.c.customer.in_(some)))
+            tx.execute(table.delete().where(table.c.customer.in_(some)))
 
 
-async def _upsert(tx: AsyncConnection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+def _upsert(tx: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
     insert = insert_postgresql if tx.dialect.name == "postgresql" else insert_sqlite
     statement = insert(table)
     keys = [column.name for column in table.primary_key]
     rest = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
     for some in _slices(rows):
-        await tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), some)
+        tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), some)
 
 
-async def _replace_identities(tx: AsyncConnection, file: OrderFile) -> None:
+def _replace_identities(tx: sa.Connection, file: OrderFile) -> None:
     identities = tables.identities
     for ids in _slices([customer.id for customer in file.customers]):
-        await tx.execute(identities.delete().where(identities.c.customer.in_(ids)))
+        tx.execute(identities.delete().where(identities.c.customer.in_(ids)))
     rows = [
         {"channel": channel, "user": user, "customer": customer.id}
         for customer in file.customers
         for channel, user in customer.identities.items()
     ]
     for some in _slices(rows):
-        await tx.execute(identities.insert(), some)
+        tx.execute(identities.insert(), some)
 
 
-async def _taken_identities(tx: AsyncConnection, file: OrderFile) -> list[str]:
+def _taken_identities(tx: sa.Connection, file: OrderFile) -> list[str]:
     """Identities in the file that belong to a customer whom the file does not bring."""
     places = {
         (channel, user): f"customers[{index}].identities.{channel}"
@@ -86,21 +85,19 @@ async def _taken_identities(tx: AsyncConnection, file: OrderFile) -> list[str]:
     table = tables.identities
     problems = []
     for users in _slices([user for _, user in places]):
-        for known in await tx.execute(table.select().where(table.c.user.in_(users))):
+        for known in tx.execute(table.select().where(table.c.user.in_(users))):
             place = places.get((known.channel, known.user))
             if place and known.customer not in brought:
                 problems.append(f"{place}: {known.user} is already customer {known.customer}")
     return problems
 
 
-async def _dangling(tx: AsyncConnection, file: OrderFile) -> list[str]:
+def _dangling(tx: sa.Connection, file: OrderFile) -> list[str]:
     """References to nothing, and to a record of another customer."""
-    customers = await _owners(tx, file.customers, tables.customers, "id", _named(file, "customer"))
-    orders = await _owners(tx, file.orders, tables.orders, "order_no", _named(file, "order_no"))
-    subscriptions = await _owners(
-        tx, file.subscriptions, tables.subscriptions, "id", _named(file, "subscription")
-    )
-    charges = await _owners(tx, file.charges, tables.charges, "charge_no", _named(file, "charge_no"))
+    customers = _owners(tx, file.customers, tables.customers, "id", _named(file, "customer"))
+    orders = _owners(tx, file.orders, tables.orders, "order_no", _named(file, "order_no"))
+    subscriptions = _owners(tx, file.subscriptions, tables.subscriptions, "id", _named(file, "subscription"))
+    charges = _owners(tx, file.charges, tables.charges, "charge_no", _named(file, "charge_no"))
     known: Mapping[str, _Owners] = {
         "customer": customers,
         "order_no": orders,
@@ -135,15 +132,15 @@ def _unknown(file: OrderFile, field: str, owners: _Owners) -> Iterator[str]:
             yield f"{place}: {what} {number} belongs to another customer"
 
 
-async def _owners(
-    tx: AsyncConnection, records: Sequence[Any], table: sa.Table, key: str, wanted: list[str]
+def _owners(
+    tx: sa.Connection, records: Sequence[Any], table: sa.Table, key: str, wanted: list[str]
 ) -> _Owners:
     """Who owns the records of these numbers, in the store as it will be."""
     owner = "id" if table is tables.customers else "customer"
     brought = {getattr(record, key): getattr(record, owner) for record in records}
     stored: _Owners = {}
     for numbers in _slices([number for number in wanted if number not in brought]):
-        found = await tx.execute(sa.select(table.c[key], table.c[owner]).where(table.c[key].in_(numbers)))
+        found = tx.execute(sa.select(table.c[key], table.c[owner]).where(table.c[key].in_(numbers)))
         stored.update((number, customer) for number, customer in found)
     return stored | brought
 

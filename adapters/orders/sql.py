@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.database import Database
 from adapters.migrations import History
@@ -138,46 +137,44 @@ class SqlOrders:
             raise NotFound("There is no record of that number.")
         return plain(record, self._zone)
 
-    async def _records(self, tx: AsyncConnection, customer: CustomerId) -> Records:
-        person = await self._person(tx, customer)
+    def _records(self, tx: sa.Connection, customer: CustomerId) -> Records:
+        person = self._person(tx, customer)
         if person is None:
             return Records()
-        orders = await self._mine(tx, Order, customer)
+        orders = self._mine(tx, Order, customer)
         return Records(
             customer=person,
             orders=tuple(with_delivery_time(each) for each in orders),
-            subscriptions=await self._mine(tx, Subscription, customer),
-            charges=await self._mine(tx, Charge, customer),
-            refunds=await self._mine(tx, Refund, customer),
-            invoices=await self._mine(tx, Invoice, customer),
-            coupons=await self._mine(tx, Coupon, customer),
+            subscriptions=self._mine(tx, Subscription, customer),
+            charges=self._mine(tx, Charge, customer),
+            refunds=self._mine(tx, Refund, customer),
+            invoices=self._mine(tx, Invoice, customer),
+            coupons=self._mine(tx, Coupon, customer),
         )
 
-    async def _person(self, tx: AsyncConnection, customer: str) -> Customer | None:
-        found = await self._mine(tx, Customer, customer)
+    def _person(self, tx: sa.Connection, customer: str) -> Customer | None:
+        found = self._mine(tx, Customer, customer)
         if not found:
             return None
-        names = await tx.execute(_MY_IDENTITIES, {"customer": customer})
+        names = tx.execute(_MY_IDENTITIES, {"customer": customer})
         return found[0].model_copy(update={"identities": dict(sorted((r.channel, r.user) for r in names))})
 
-    async def _by_number(self, tx: AsyncConnection, number: str) -> Model | None:
-        person = await self._person(tx, number)
+    def _by_number(self, tx: sa.Connection, number: str) -> Model | None:
+        person = self._person(tx, number)
         if person is not None:
             return person
         for model, table in _TABLES.items():
-            found = await self._all(tx, model, table.primary_key.columns[0] == number)
+            found = self._all(tx, model, table.primary_key.columns[0] == number)
             if found:
                 return found[0]
-        sent = await self._all(tx, Order, tables.orders.c.tracking_no == number)
+        sent = self._all(tx, Order, tables.orders.c.tracking_no == number)
         return sent[0] if sent else None
 
-    async def _mine(self, tx: AsyncConnection, model: type[_M], customer: str) -> tuple[_M, ...]:
-        return self._read(model, await tx.execute(_MINE[model], {"customer": customer}))
+    def _mine(self, tx: sa.Connection, model: type[_M], customer: str) -> tuple[_M, ...]:
+        return self._read(model, tx.execute(_MINE[model], {"customer": customer}))
 
-    async def _all(
-        self, tx: AsyncConnection, model: type[_M], which: sa.ColumnElement[bool]
-    ) -> tuple[_M, ...]:
-        return self._read(model, await tx.execute(_select(model, which)))
+    def _all(self, tx: sa.Connection, model: type[_M], which: sa.ColumnElement[bool]) -> tuple[_M, ...]:
+        return self._read(model, tx.execute(_select(model, which)))
 
     def _read(self, model: type[_M], rows: sa.CursorResult[Any]) -> tuple[_M, ...]:
         context = {"zone": self._zone}

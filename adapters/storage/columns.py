@@ -1,10 +1,10 @@
 """Column types and SQL expressions that mean the same on SQLite and PostgreSQL."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import DateTime, Dialect, Float, Text, literal
+from sqlalchemy import BindParameter, DateTime, Dialect, Float, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -58,24 +58,33 @@ class Document(TypeDecorator[Any]):
         return None if value is None else self._adapter.validate_json(value)
 
 
+def seconds(name: str) -> BindParameter[float]:
+    """A distance of ``from_now`` that is given when the statement is executed."""
+    return bindparam(name, type_=Float)
+
+
 class from_now(FunctionElement[datetime]):
-    """The time that far from now, by the clock of the database: leases must not hang on workers' clocks."""
+    """The time that far from now, by the clock of the database: leases must not hang on workers' clocks.
+
+    Without a distance: now.
+    """
 
     inherit_cache = True
     type = UtcTime()
 
-    def __init__(self, distance: timedelta = timedelta(0)) -> None:
-        super().__init__(literal(distance.total_seconds(), Float))
+    def __init__(self, distance: BindParameter[float] | None = None) -> None:
+        super().__init__(*(() if distance is None else (distance,)))
 
 
 @compiles(from_now, "postgresql")
 def _postgresql(element: from_now, compiler: SQLCompiler, **options: Any) -> str:
     seconds = compiler.process(element.clauses, **options)
-    return f"(clock_timestamp() + make_interval(secs => {seconds}))"
+    return f"(clock_timestamp() + make_interval(secs => {seconds}))" if seconds else "clock_timestamp()"
 
 
 @compiles(from_now, "sqlite")
 def _sqlite(element: from_now, compiler: SQLCompiler, **options: Any) -> str:
     # to the millisecond, in the very spelling that SQLAlchemy gives to times on SQLite: text compares
     seconds = compiler.process(element.clauses, **options)
-    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds')"
+    distance = f", {seconds} || ' seconds'" if seconds else ""
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now'{distance})"

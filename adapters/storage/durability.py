@@ -3,8 +3,7 @@
 import os
 from pathlib import Path
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 _POSTGRESQL = {
     "fsync": "A power cut can destroy the database: set fsync = on in postgresql.conf.",
@@ -16,27 +15,27 @@ _FOREIGN = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "gluster", "lustr
 _VOLATILE = ("tmpfs", "ramfs")
 
 
-async def complaints(tx: AsyncConnection, database: str) -> list[str]:
+def complaints(tx: Connection, database: str) -> list[str]:
     """Each in one sentence with the way out; none where all is well."""
     if tx.dialect.name == "sqlite":
-        return await _sqlite(tx, Path(database))
-    return await _postgresql(tx)
+        return _sqlite(tx, Path(database))
+    return _postgresql(tx)
 
 
-async def _postgresql(tx: AsyncConnection) -> list[str]:
-    settings = await tx.execute(
+def _postgresql(tx: Connection) -> list[str]:
+    settings = tx.execute(
         text("SELECT name FROM pg_settings WHERE setting = 'off' AND name = ANY(:names)"),
         {"names": list(_POSTGRESQL)},
     )
     found = [_POSTGRESQL[name] for name in settings.scalars()]
-    if await tx.scalar(text("SELECT pg_is_in_recovery()")):
+    if tx.scalar(text("SELECT pg_is_in_recovery()")):
         found.append("This PostgreSQL is a read-only replica: give the address of the primary.")
     return found
 
 
-async def _sqlite(tx: AsyncConnection, file: Path) -> list[str]:
+def _sqlite(tx: Connection, file: Path) -> list[str]:
     found = []
-    if await tx.scalar(text("PRAGMA journal_mode")) != "wal":
+    if tx.scalar(text("PRAGMA journal_mode")) != "wal":
         found.append(f"SQLite cannot keep its write-ahead log beside {file}: put it on a local disk.")
     kind = file_system(file)
     if kind.startswith(_FOREIGN):

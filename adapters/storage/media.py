@@ -16,8 +16,7 @@ from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, insert, select
 
 from adapters.database import Database
 from adapters.storage.files import UNFINISHED, names_in, names_older, remove, write_whole
@@ -143,19 +142,19 @@ def _translated() -> Iterator[None]:
 # --- The keys -----------------------------------------------------------------------------------------
 
 
-async def _keep_key(tx: AsyncConnection, id: str, uploader: str, key: bytes, at: datetime) -> None:
-    await tx.execute(delete(picture_keys).where(picture_keys.c.id == id))  # this may be the second try
-    await tx.execute(insert(picture_keys).values(id=id, uploader=uploader, key=key, created_at=at))
+def _keep_key(tx: Connection, id: str, uploader: str, key: bytes, at: datetime) -> None:
+    tx.execute(delete(picture_keys).where(picture_keys.c.id == id))  # this may be the second try
+    tx.execute(insert(picture_keys).values(id=id, uploader=uploader, key=key, created_at=at))
 
 
-async def _key(tx: AsyncConnection, id: str) -> bytes | None:
-    found: bytes | None = await tx.scalar(select(picture_keys.c.key).where(picture_keys.c.id == id))
+def _key(tx: Connection, id: str) -> bytes | None:
+    found: bytes | None = tx.scalar(select(picture_keys.c.key).where(picture_keys.c.id == id))
     return found
 
 
-async def _known(tx: AsyncConnection) -> set[str]:
-    return set((await tx.scalars(select(picture_keys.c.id))).all())
+def _known(tx: Connection) -> set[str]:
+    return set((tx.scalars(select(picture_keys.c.id))).all())
 
 
-async def _forget_keys(tx: AsyncConnection, before: datetime) -> None:
-    await tx.execute(delete(picture_keys).where(picture_keys.c.created_at < before))
+def _forget_keys(tx: Connection, before: datetime) -> None:
+    tx.execute(delete(picture_keys).where(picture_keys.c.created_at < before))

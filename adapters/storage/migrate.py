@@ -3,12 +3,15 @@
 from adapters.database import Database
 from adapters.migrations import History
 
+PATIENCE = 30.0
+"""Seconds that one process waits for another one's upgrade."""
+
 _HISTORY = History("adapters.storage:migrations")
 
 
 async def upgrade(url: str) -> None:
     """To the newest version, all or nothing. Any number of processes may do it at once."""
-    database = Database(url)
+    database = Database(url, patience=PATIENCE)
     try:
         await _HISTORY.upgrade(database)
     finally:

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Integer, bindparam, func, or_, select
 
 from adapters.storage.columns import from_now
 from adapters.storage.rows import VOID, entry_of
@@ -12,8 +11,18 @@ from bot.domain.message import Entry
 from bot.domain.session import Exchange, Turn
 from bot.domain.vocabulary import CustomerId, SessionId
 
+_LOG = (
+    select(messages)
+    .where(messages.c.session == bindparam("of_session"), messages.c.seq > bindparam("after"))
+    .where(or_(messages.c.delivery.is_(None), messages.c.delivery != VOID))
+    .order_by(messages.c.seq)
+    .limit(bindparam("most", type_=Integer))
+)
+_CUSTOMER = select(sessions.c.customer).where(sessions.c.id == bindparam("of_session"))
+_LAST_SEQ = select(sessions.c.last_seq).where(sessions.c.id == bindparam("of_session"))
 
-async def unanswered(tx: AsyncConnection, limit: int) -> list[SessionId]:
+
+def unanswered(tx: Connection, limit: int) -> list[SessionId]:
     """Those whose claim ended longest ago come first: one that always fails cannot starve the others."""
     waiting = (
         select(sessions.c.id)
@@ -21,45 +30,40 @@ async def unanswered(tx: AsyncConnection, limit: int) -> list[SessionId]:
         .order_by(sessions.c.lease_until)
         .limit(limit)
     )
-    return [SessionId(id) for id in (await tx.execute(waiting)).scalars()]
+    return [SessionId(id) for id in tx.execute(waiting).scalars()]
 
 
-async def log(tx: AsyncConnection, session: SessionId, after: int, limit: int) -> list[Entry]:
-    lines = (
-        select(messages)
-        .where(messages.c.session == session, messages.c.seq > after)
-        .where(or_(messages.c.delivery.is_(None), messages.c.delivery != VOID))
-        .order_by(messages.c.seq)
-        .limit(limit)
-    )
-    return [entry_of(line) for line in await tx.execute(lines)]
+def log(tx: Connection, session: SessionId, after: int, limit: int) -> list[Entry]:
+    return [
+        entry_of(line) for line in tx.execute(_LOG, {"of_session": session, "after": after, "most": limit})
+    ]
 
 
-async def exchanges(tx: AsyncConnection, session: SessionId, since: datetime, limit: int) -> list[Exchange]:
+def exchanges(tx: Connection, session: SessionId, since: datetime, limit: int) -> list[Exchange]:
     latest = (
         select(turns.c.exchange)
         .where(turns.c.session == session, turns.c.at >= since)
         .order_by(turns.c.turn.desc())
         .limit(limit)
     )
-    return list((await tx.execute(latest)).scalars())[::-1]
+    return list(tx.execute(latest).scalars())[::-1]
 
 
-async def customer_of(tx: AsyncConnection, session: SessionId) -> tuple[bool, CustomerId | None]:
-    row = (await tx.execute(select(sessions.c.customer).where(sessions.c.id == session))).one_or_none()
+def customer_of(tx: Connection, session: SessionId) -> tuple[bool, CustomerId | None]:
+    row = tx.execute(_CUSTOMER, {"of_session": session}).one_or_none()
     return row is not None, row.customer if row else None
 
 
-async def last_seq(tx: AsyncConnection, session: SessionId) -> int:
-    return await tx.scalar(select(sessions.c.last_seq).where(sessions.c.id == session)) or 0
+def last_seq(tx: Connection, session: SessionId) -> int:
+    return tx.scalar(_LAST_SEQ, {"of_session": session}) or 0
 
 
-async def turn_of(tx: AsyncConnection, session: SessionId, seq: int) -> Turn | None:
+def turn_of(tx: Connection, session: SessionId, seq: int) -> Turn | None:
     answered = (messages.c.session == session, messages.c.seq == seq)
     answering = (turns.c.session == messages.c.session) & (turns.c.turn == messages.c.turn)
-    found: Turn | None = await tx.scalar(select(turns.c.body).join(messages, answering).where(*answered))
+    found: Turn | None = tx.scalar(select(turns.c.body).join(messages, answering).where(*answered))
     return found
 
 
-async def ping(tx: AsyncConnection) -> None:
-    await tx.scalar(select(func.count()).select_from(sessions.select().limit(1).subquery()))
+def ping(tx: Connection) -> None:
+    tx.scalar(select(func.count()).select_from(sessions.select().limit(1).subquery()))

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from time import monotonic, time
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -15,13 +15,12 @@ from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, Resp
 
 from adapters.storage import keys
 from adapters.storage.fanout import LOOK, NEWS, Fanout
+from adapters.storage.pipelined import Command, Pipelined
 from bot.domain.base import Model
 from bot.domain.errors import BadSettings, Unavailable
 from bot.domain.ports import Live
 from bot.domain.session import MEMORY, Dialogue
 from bot.domain.vocabulary import PictureId, SessionId
-
-T = TypeVar("T")
 
 _EXPECTED = timedelta(minutes=10)
 """Longer than any picture is expected."""
@@ -46,11 +45,12 @@ class RedisCache:
     After a failure Redis is left alone for ``pause``: a hung server must not delay every step of a turn.
     """
 
-    def __init__(self, url: str, pause: timedelta = timedelta(seconds=1)) -> None:
+    def __init__(self, url: str, pause: timedelta = timedelta(seconds=0.3)) -> None:
         self.failures: Counter[str] = Counter()
         self._pause = pause.total_seconds()
         self._away_until = 0.0
-        self._redis = _client(url, connections=50, patience=1.0, tries=2)
+        self._redis = _client(url, connections=10, patience=1.0, tries=2)
+        self._pipelined = Pipelined(self._redis)
         self._blocking = _client(url, connections=20, patience=_BLOCK + 3, tries=0)
         self._fanout = Fanout(self._blocking, self._pause, lambda: self._count("watch"))
         self._unsaid: set[SessionId] = set()
@@ -61,13 +61,14 @@ class RedisCache:
         if self._saying is not None:
             self._saying.cancel()
             await asyncio.gather(self._saying, return_exceptions=True)
+        await self._pipelined.close()
         await self._redis.aclose()
         await self._blocking.aclose()
 
     # the dialogue
 
     async def recall(self, session: SessionId, version: int) -> Dialogue | None:
-        text = await self._try("recall", lambda: self._redis.get(keys.dialogue(session)))
+        (text,) = await self._try("recall", ("GET", keys.dialogue(session))) or (None,)
         if text is None:
             return None
         try:
@@ -78,13 +79,12 @@ class RedisCache:
 
     async def remember(self, session: SessionId, version: int, dialogue: Dialogue) -> None:
         text = _Remembered(version=version, dialogue=dialogue).model_dump_json(round_trip=True)
-        await self._try("remember", lambda: self._redis.set(keys.dialogue(session), text, ex=MEMORY))
+        await self._try("remember", ("SET", keys.dialogue(session), text, "EX", int(MEMORY.total_seconds())))
 
     # wake-ups
 
     async def wake(self, session: SessionId) -> None:
-        hint: dict[Any, Any] = {"session": session}
-        await self._try("wake", lambda: self._redis.xadd(keys.WAKE, hint, maxlen=_HINTS, approximate=True))
+        await self._try("wake", ("XADD", keys.WAKE, "MAXLEN", "~", _HINTS, "*", "session", session))
 
     async def wakeups(self) -> AsyncIterator[SessionId]:
         while True:
@@ -116,21 +116,21 @@ class RedisCache:
     # fan-out
 
     async def announce(self, session: SessionId, live: Live) -> None:
-        if await self._publish(session, live) is None:
+        if not await self._publish(session, live):
             self._unsaid.add(session)
             if self._saying is None or self._saying.done():
                 self._saying = asyncio.create_task(self._say_at_last())
 
-    async def _publish(self, session: SessionId, live: Live) -> int | None:
+    async def _publish(self, session: SessionId, live: Live) -> bool:
         news = NEWS.dump_json(live)
-        return await self._try("announce", lambda: self._redis.publish(keys.live(session), news))
+        return await self._try("announce", ("PUBLISH", keys.live(session), news)) is not None
 
     async def _say_at_last(self) -> None:
         """Watchers whose own connection held would wait for ever for what could not be announced."""
         while self._unsaid:
             await asyncio.sleep(self._pause)
             for session in tuple(self._unsaid):
-                if await self._publish(session, LOOK) is None:
+                if not await self._publish(session, LOOK):
                     break
                 self._unsaid.discard(session)
 
@@ -142,23 +142,21 @@ class RedisCache:
     async def expect_picture(self, session: SessionId, id: PictureId, within: timedelta | None) -> None:
         key = keys.expected(session)
         if within is None:
-            await self._try("expect_picture", lambda: self._redis.zrem(key, id))
+            await self._try("expect_picture", ("ZREM", key, id))
             return
-        both = self._redis.pipeline()
-        both.zadd(key, {id: time() + within.total_seconds()})
-        both.expire(key, _EXPECTED)
-        await self._try("expect_picture", both.execute)
+        until = time() + within.total_seconds()
+        forgotten = ("EXPIRE", key, int(_EXPECTED.total_seconds()))
+        await self._try("expect_picture", ("ZADD", key, until, id), forgotten)
 
     async def expects_picture(self, session: SessionId) -> bool:
         key = keys.expected(session)
-        return bool(await self._try("expects_picture", lambda: self._redis.zcount(key, time(), "+inf")))
+        counted = await self._try("expects_picture", ("ZCOUNT", key, time(), "+inf"))
+        return bool(counted and counted[0])
 
     async def allow(self, what: str, limit: int, per: timedelta) -> bool:
         key = keys.uses(what)
-        both = self._redis.pipeline()
-        both.set(key, 0, px=per, nx=True)
-        both.incr(key)
-        counted = await self._try("allow", both.execute)
+        begin = ("SET", key, 0, "PX", int(per.total_seconds() * 1000), "NX")
+        counted = await self._try("allow", begin, ("INCR", key))
         return counted is None or counted[1] <= limit
 
     # health
@@ -181,12 +179,13 @@ class RedisCache:
 
     # when it is away
 
-    async def _try(self, verb: str, call: Callable[[], Awaitable[T]]) -> T | None:
+    async def _try(self, verb: str, *commands: Command) -> list[Any] | None:
+        """The answers; None while Redis is away."""
         if monotonic() < self._away_until:
             self._count(verb)
             return None
         try:
-            return await call()
+            return await self._pipelined.run(*commands)
         except (RedisError, OSError):
             self._count(verb)
             self._away_until = monotonic() + self._pause

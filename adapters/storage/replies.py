@@ -1,70 +1,113 @@
 """Transactions on what is to be sent: one line at a time a session, in order."""
 
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, bindparam, func, literal, select, update
 
-from adapters.storage.columns import LONG_AGO, from_now
-from adapters.storage.rows import FAILED, QUEUED, SENT, VOID, address_of, change, entry_of, locked
+from adapters.storage.columns import LONG_AGO, from_now, seconds
+from adapters.storage.rows import (
+    FAILED,
+    QUEUED,
+    SENT,
+    VOID,
+    SessionRow,
+    address_of,
+    entry_of,
+    locked,
+)
 from adapters.storage.tables import messages, sessions
-from bot.domain.message import Sender
+from bot.domain.message import Entry, Sender
 from bot.domain.ports import Fenced, Outgoing
 from bot.domain.session import Owner
 from bot.domain.vocabulary import SessionId
 
+queued = select(literal(1)).where(messages.c.delivery == QUEUED)
+"""Whether anything is; of which session, says a condition."""
 
-async def claim_reply(tx: AsyncConnection, session: SessionId, lease: timedelta) -> Outgoing | None:
-    row = await locked(tx, session)
+_MORE = queued.where(messages.c.session == bindparam("of_session")).limit(1)
+_FIRST_QUEUED = (
+    select(messages, (messages.c.next_at <= from_now()).label("due"))
+    .where(messages.c.session == bindparam("of_session"), messages.c.delivery == QUEUED)
+    .order_by(messages.c.seq)
+    .limit(1)
+)
+_LEND = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("session"))
+    .values(send_lease_until=from_now(seconds("lease")))
+)
+_END = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("session"), sessions.c.send_epoch == bindparam("mine"))
+    .values(send_lease_until=LONG_AGO)
+)
+_LINE = update(messages).where(
+    messages.c.session == bindparam("of_session"), messages.c.seq == bindparam("of_seq")
+)
+_STILL_QUEUED = _LINE.where(messages.c.delivery == QUEUED)
+_AGAIN = _STILL_QUEUED.values(next_at=from_now(seconds("again")))
+_VOID = (
+    update(messages)
+    .where(
+        messages.c.session == bindparam("of_session"),
+        messages.c.delivery == QUEUED,
+        messages.c.sender == Sender.BOT,
+    )
+    .values(delivery=VOID)
+)
+
+
+def claim_reply(tx: Connection, session: SessionId, lease: timedelta) -> Outgoing | None:
+    row = locked(tx, session)
     if row.sending:
         return None
     if row.owner == Owner.HUMAN:
-        await void_bot_lines(tx, session)
-    due = (messages.c.next_at <= from_now()).label("due")
-    queued = (messages.c.session == session, messages.c.delivery == QUEUED)
-    line = (
-        await tx.execute(select(messages, due).where(*queued).order_by(messages.c.seq).limit(1))
-    ).one_or_none()
-    if line is None or not line.due:
-        return None
-    epoch = row.send_epoch + 1
-    await tx.execute(change(session, send_epoch=epoch, send_lease_until=from_now(lease)))
-    this = (messages.c.session == session, messages.c.seq == line.seq)
-    await tx.execute(update(messages).where(*this).values(tries=line.tries + 1))
-    return Outgoing(
-        entry=entry_of(line),
-        address=address_of(row),
-        epoch=epoch,
-        key=f"{session}.{line.seq}",
-        tries=line.tries,
-    )
+        void_bot_lines(tx, session)
+    line = first_queued(tx, session)
+    return take_line(tx, row, line, lease) if line and line.due else None
 
 
-async def settle_reply(
-    tx: AsyncConnection, outgoing: Outgoing, again_in: timedelta | None, give_up: bool
-) -> None:
+def first_queued(tx: Connection, session: SessionId) -> Row[Any] | None:
+    return tx.execute(_FIRST_QUEUED, {"of_session": session}).one_or_none()
+
+
+def take_line(tx: Connection, row: SessionRow, line: Row[Any], lease: timedelta) -> Outgoing:
+    """Claims a line of a locked session for sending."""
+    epoch, entry = row.send_epoch + 1, entry_of(line)
+    lend_sending(tx, row.id, lease, send_epoch=epoch)
+    tx.execute(_LINE, {"of_session": row.id, "of_seq": line.seq, "tries": line.tries + 1})
+    return Outgoing(entry, address_of(row), epoch=epoch, key=key_of(entry), tries=line.tries)
+
+
+def lend_sending(tx: Connection, session: SessionId, lease: timedelta, **values: Any) -> None:
+    tx.execute(_LEND, {"session": session, "lease": lease.total_seconds(), **values})
+
+
+def key_of(entry: Entry) -> str:
+    return f"{entry.session}.{entry.seq}"
+
+
+def settle_reply(tx: Connection, outgoing: Outgoing, again_in: timedelta | None, give_up: bool) -> bool:
     """A line that a person's coming made void meanwhile stays void, unless it did get out."""
     session, seq = outgoing.entry.session, outgoing.entry.seq
-    row = await locked(tx, session)
-    if row.send_epoch != outgoing.epoch:
+    if not tx.execute(_END, {"session": session, "mine": outgoing.epoch}).rowcount:
         raise Fenced
-    await tx.execute(change(session, send_lease_until=LONG_AGO))
-    line = update(messages).where(messages.c.session == session, messages.c.seq == seq)
-    still_queued = line.where(messages.c.delivery == QUEUED)
+    line = {"of_session": session, "of_seq": seq}
     if again_in is not None:
-        await tx.execute(still_queued.values(next_at=from_now(again_in)))
+        tx.execute(_AGAIN, line | {"again": again_in.total_seconds()})
     elif give_up:
-        await tx.execute(still_queued.values(delivery=FAILED))
+        tx.execute(_STILL_QUEUED, line | {"delivery": FAILED})
     else:
-        await tx.execute(line.values(delivery=SENT))
+        tx.execute(_LINE, line | {"delivery": SENT})
+    return tx.execute(_MORE, {"of_session": session}).first() is not None
 
 
-async def void_bot_lines(tx: AsyncConnection, session: SessionId) -> None:
-    queued = (messages.c.session == session, messages.c.delivery == QUEUED)
-    await tx.execute(update(messages).where(*queued, messages.c.sender == Sender.BOT).values(delivery=VOID))
+def void_bot_lines(tx: Connection, session: SessionId) -> None:
+    tx.execute(_VOID, {"of_session": session})
 
 
-async def undelivered(tx: AsyncConnection, limit: int) -> list[SessionId]:
+def undelivered(tx: Connection, limit: int) -> list[SessionId]:
     """Sessions whose first queued line is due and is not being sent, the longest due first."""
     first = (
         select(messages.c.session, func.min(messages.c.seq).label("seq"))
@@ -80,4 +123,4 @@ async def undelivered(tx: AsyncConnection, limit: int) -> list[SessionId]:
         .order_by(messages.c.next_at)
         .limit(limit)
     )
-    return [SessionId(session) for session in (await tx.execute(due)).scalars()]
+    return [SessionId(session) for session in tx.execute(due).scalars()]

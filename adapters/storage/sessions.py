@@ -2,21 +2,24 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from adapters.storage.columns import LONG_AGO, from_now
+from adapters.storage.columns import LONG_AGO, from_now, seconds
 from adapters.storage.replies import void_bot_lines
 from adapters.storage.rows import (
     SessionRow,
     address_of,
     append,
+    at,
     change,
     entry_of,
-    insert_once,
+    found,
+    lend,
     line_of,
     locked,
     note,
+    write_line,
 )
 from adapters.storage.tables import messages, sessions
 from bot.domain.errors import BadRequest, NotFound, SessionOfAnotherCustomer
@@ -25,124 +28,189 @@ from bot.domain.ports import Claimed, Ticket
 from bot.domain.session import Owner
 from bot.domain.vocabulary import CustomerId, SessionId
 
+_CREATE = {
+    dialect.dialect.name: dialect.insert(sessions).on_conflict_do_nothing()
+    for dialect in (postgresql, sqlite)
+}
+_NEXT = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("session"))
+    .values(last_seq=sessions.c.last_seq + 1, asked_seq=sessions.c.last_seq + 1)
+    .returning(sessions)
+)
+_CLAIM = (
+    update(sessions)
+    .where(
+        sessions.c.id == bindparam("session"),
+        sessions.c.asked_seq > sessions.c.done_seq,
+        sessions.c.lease_until <= from_now(),
+    )
+    .values(
+        owner=case((sessions.c.owner == Owner.CLOSED, Owner.BOT), else_=sessions.c.owner),
+        epoch=sessions.c.epoch + 1,
+        lease_until=from_now(seconds("lease")),
+    )
+    .returning(sessions)
+)
+_HELD = select(sessions).where(
+    sessions.c.id == bindparam("session"),
+    sessions.c.holder == bindparam("holder"),
+    sessions.c.lease_until > from_now(),
+)
+_UNANSWERED = (
+    select(messages)
+    .where(
+        messages.c.session == bindparam("of_session"),
+        messages.c.sender == Sender.CUSTOMER,
+        messages.c.seq > bindparam("done"),
+        messages.c.seq <= bindparam("asked"),
+    )
+    .order_by(messages.c.seq)
+)
+_MINE = update(sessions).where(sessions.c.id == bindparam("session"), sessions.c.epoch == bindparam("ticket"))
+_RENEW = _MINE.values(lease_until=from_now(seconds("lease")))
+_RELEASE = _MINE.values(lease_until=LONG_AGO, epoch=sessions.c.epoch + 1)
 
-async def open_session(
-    tx: AsyncConnection,
+
+def open_session(
+    tx: Connection,
     address: Address,
     customer: CustomerId | None,
     named: SessionId | None,
     new: SessionId,
-    at: datetime,
+    now: datetime,
 ) -> SessionId:
-    there = await _find(tx, address, named)
-    if there is None:
-        await _create(tx, named or new, address, customer, at)
-        there = await _find(tx, address, named)
-    if there is None:
+    return SessionId(_opened(tx, address, customer, named, new, now).id)
+
+
+def accept(
+    tx: Connection,
+    named: SessionId | None,
+    message: Message,
+    customer: CustomerId | None,
+    new: SessionId,
+    now: datetime,
+) -> Accepted:
+    """Raises Known, and keeps nothing, where the message was kept before."""
+    row = _next(tx, named, message.at) if named else None
+    if row is None:
+        opened = _opened(tx, message.address, customer, named, new, now)
+        row = _next(tx, SessionId(opened.id), message.at)
+    assert row is not None  # it is locked since it was opened
+    _check(row, message.address, customer)
+    session, seq = SessionId(row.id), int(row.last_seq)
+    said = Reply(text=message.text)
+    if not write_line(
+        tx, session, seq, Sender.CUSTOMER, said, message.at, message.key, attachments=message.attachments
+    ):
+        raise Known(session, row.customer or customer)
+    if customer is not None and row.customer is None:
+        change(tx, session, customer=customer)
+    return Accepted(session=session, seq=seq, customer=row.customer or customer)
+
+
+def accepted_before(tx: Connection, known: "Known", key: str) -> Accepted:
+    seq = line_of(tx, known.session, Sender.CUSTOMER, key)
+    return Accepted(session=known.session, seq=seq, customer=known.customer, duplicate=True)
+
+
+class Known(Exception):
+    """A message of this key was kept before: the transaction that would keep it again is undone."""
+
+    def __init__(self, session: SessionId, customer: CustomerId | None) -> None:
+        self.session, self.customer = session, customer
+
+
+def _next(tx: Connection, session: SessionId, at: datetime) -> SessionRow | None:
+    """The locked session, one line further."""
+    return tx.execute(_NEXT, {"session": session, "active_at": at}).one_or_none()
+
+
+def _check(row: SessionRow, address: Address, customer: CustomerId | None) -> None:
+    if address_of(row) != address:
         raise NotFound("There is no session of that name.")
-    if customer is not None and there.customer is None:
-        await tx.execute(change(there.id, customer=customer))
-    elif customer is not None and there.customer != customer:
+    if customer is not None and row.customer not in (None, customer):
         raise SessionOfAnotherCustomer
-    return SessionId(there.id)
 
 
-async def _find(tx: AsyncConnection, address: Address, named: SessionId | None) -> SessionRow | None:
-    here = (
-        sessions.c.channel == address.channel,
-        sessions.c.account == address.account,
-        sessions.c.user_id == address.user,
-    )
-    if named is not None:
-        row = (
-            await tx.execute(select(sessions).where(sessions.c.id == named).with_for_update())
-        ).one_or_none()
-        if row is not None:
-            if address_of(row) != address:
-                raise NotFound("There is no session of that name.")
-            return row
-    return (await tx.execute(select(sessions).where(*here).with_for_update())).one_or_none()
+def _opened(
+    tx: Connection,
+    address: Address,
+    customer: CustomerId | None,
+    named: SessionId | None,
+    new: SessionId,
+    now: datetime,
+) -> SessionRow:
+    """The locked session, made where there is none."""
+    row = _find(tx, address, named)
+    if row is None:
+        _create(tx, named or new, address, customer, now)
+        row = _find(tx, address, named)
+    if row is None:
+        raise NotFound("There is no session of that name.")
+    _check(row, address, customer)
+    if customer is not None and row.customer is None:
+        change(tx, SessionId(row.id), customer=customer)
+    return row
 
 
-async def _create(
-    tx: AsyncConnection, id: SessionId, address: Address, customer: CustomerId | None, at: datetime
+def _find(tx: Connection, address: Address, named: SessionId | None) -> SessionRow | None:
+    row = found(tx, named) if named is not None else None
+    return row or at(tx, address)
+
+
+def _create(
+    tx: Connection, id: SessionId, address: Address, customer: CustomerId | None, now: datetime
 ) -> None:
-    await insert_once(
-        tx,
-        sessions,
-        None,
-        id=id,
-        channel=address.channel,
-        account=address.account,
-        user_id=address.user,
-        customer=customer,
-        owner=Owner.BOT,
-        lease_until=LONG_AGO,
-        send_lease_until=LONG_AGO,
-        created_at=at,
-        active_at=at,
-    )
+    values = {
+        "id": id,
+        "channel": address.channel,
+        "account": address.account,
+        "user_id": address.user,
+        "customer": customer,
+        "owner": Owner.BOT,
+        "lease_until": LONG_AGO,
+        "send_lease_until": LONG_AGO,
+        "created_at": now,
+        "active_at": now,
+    }
+    tx.execute(_CREATE[tx.dialect.name], values)
 
 
-async def accept(tx: AsyncConnection, session: SessionId, message: Message) -> Accepted:
-    row = await locked(tx, session)
-    said, key, at = Reply(text=message.text), message.key, message.at
-    seq = await append(tx, row, Sender.CUSTOMER, said, at, key=key, attachments=message.attachments)
-    if seq is None:
-        seq = await line_of(tx, session, Sender.CUSTOMER, key)
-        return Accepted(session=session, seq=seq, customer=row.customer, duplicate=True)
-    await tx.execute(change(session, last_seq=seq, asked_seq=seq, active_at=at))
-    return Accepted(session=session, seq=seq, customer=row.customer)
-
-
-async def say(
-    tx: AsyncConnection, session: SessionId, agent: str, said: Reply, key: str, at: datetime
-) -> int:
-    row = await locked(tx, session)
+def say(tx: Connection, session: SessionId, agent: str, said: Reply, key: str, now: datetime) -> int:
+    row = locked(tx, session)
     if row.owner != Owner.HUMAN:
         raise BadRequest("Take the conversation over before you answer.")
-    seq = await append(tx, row, Sender.AGENT, said, at, key=key)
+    seq = append(tx, row, Sender.AGENT, said, now, key=key)
     if seq is None:
-        return await line_of(tx, session, Sender.AGENT, key)
-    await tx.execute(change(session, last_seq=seq, active_at=at))
-    await tx.execute(note(session, at, agent, "said", seq=seq))
+        return line_of(tx, session, Sender.AGENT, key)
+    change(tx, session, last_seq=seq, active_at=now)
+    note(tx, session, now, agent, "said", seq=seq)
     return seq
 
 
-async def claim(tx: AsyncConnection, session: SessionId, holder: str, lease: timedelta) -> Claimed | None:
+def claim(tx: Connection, session: SessionId, holder: str, lease: timedelta) -> Claimed | None:
     """``holder`` is new with each call: a claim whose answer got lost is recognised by it."""
-    row = await locked(tx, session)
-    if row.held and row.holder == holder:
-        return await _claimed(tx, row, row.epoch, Owner(row.owner))
-    if row.held or row.asked_seq == row.done_seq:
-        return None
-    owner = Owner.BOT if row.owner == Owner.CLOSED else Owner(row.owner)
-    mine = {"epoch": row.epoch + 1, "holder": holder, "lease_until": from_now(lease)}
-    await tx.execute(change(session, owner=owner, **mine))
-    return await _claimed(tx, row, row.epoch + 1, owner)
+    mine = {"session": session, "holder": holder, "lease": lease.total_seconds()}
+    row = tx.execute(_CLAIM, mine).one_or_none() or tx.execute(_HELD, mine).one_or_none()
+    return _claimed(tx, row) if row else None
 
 
-async def reclaim(tx: AsyncConnection, ticket: Ticket, lease: timedelta) -> Claimed | None:
-    row = await locked(tx, ticket.session)
+def reclaim(tx: Connection, ticket: Ticket, lease: timedelta) -> Claimed | None:
+    row = locked(tx, ticket.session)
     if row.epoch != ticket.epoch:
         return None
-    await tx.execute(change(ticket.session, lease_until=from_now(lease)))
-    return await _claimed(tx, row, row.epoch, Owner(row.owner))
+    lend(tx, ticket.session, lease)
+    return _claimed(tx, row)
 
 
-async def _claimed(tx: AsyncConnection, row: SessionRow, epoch: int, owner: Owner) -> Claimed:
-    unanswered = (
-        messages.c.session == row.id,
-        messages.c.sender == Sender.CUSTOMER,
-        messages.c.seq > row.done_seq,
-        messages.c.seq <= row.asked_seq,
-    )
-    lines = await tx.execute(select(messages).where(*unanswered).order_by(messages.c.seq))
+def _claimed(tx: Connection, row: SessionRow) -> Claimed:
+    lines = tx.execute(_UNANSWERED, {"of_session": row.id, "done": row.done_seq, "asked": row.asked_seq})
     return Claimed(
-        ticket=Ticket(SessionId(row.id), epoch, row.asked_seq),
+        ticket=Ticket(SessionId(row.id), row.epoch, row.asked_seq),
         address=address_of(row),
         customer=row.customer,
-        owner=owner,
+        owner=Owner(row.owner),
         handoff=row.handoff,
         turns=row.turns,
         version=row.version,
@@ -150,41 +218,40 @@ async def _claimed(tx: AsyncConnection, row: SessionRow, epoch: int, owner: Owne
     )
 
 
-async def renew(tx: AsyncConnection, ticket: Ticket, lease: timedelta) -> bool:
-    mine = change(ticket.session, lease_until=from_now(lease)).where(sessions.c.epoch == ticket.epoch)
-    return (await tx.execute(mine)).rowcount == 1
+def renew(tx: Connection, ticket: Ticket, lease: timedelta) -> bool:
+    mine = {"session": ticket.session, "ticket": ticket.epoch, "lease": lease.total_seconds()}
+    return tx.execute(_RENEW, mine).rowcount == 1
 
 
-async def release(tx: AsyncConnection, ticket: Ticket) -> None:
+def release(tx: Connection, ticket: Ticket) -> None:
     """The epoch goes on, so that a late ``renew`` of the same ticket takes nothing back."""
-    mine = change(ticket.session, lease_until=LONG_AGO, epoch=ticket.epoch + 1)
-    await tx.execute(mine.where(sessions.c.epoch == ticket.epoch))
+    tx.execute(_RELEASE, {"session": ticket.session, "ticket": ticket.epoch})
 
 
-async def take_over(tx: AsyncConnection, session: SessionId, agent: str, at: datetime) -> None:
-    row = await locked(tx, session)
+def take_over(tx: Connection, session: SessionId, agent: str, now: datetime) -> None:
+    row = locked(tx, session)
     if row.owner == Owner.HUMAN and row.agent == agent:
         return
-    await _change_owner(tx, row, Owner.HUMAN, agent, at, handoff=row.handoff, agent=agent)
-    await void_bot_lines(tx, session)
+    _change_owner(tx, row, Owner.HUMAN, agent, now, handoff=row.handoff, agent=agent)
+    void_bot_lines(tx, session)
 
 
-async def hand_back(tx: AsyncConnection, session: SessionId, agent: str, at: datetime) -> None:
-    row = await locked(tx, session)
+def hand_back(tx: Connection, session: SessionId, agent: str, now: datetime) -> None:
+    row = locked(tx, session)
     if row.owner != Owner.BOT:
-        await _change_owner(tx, row, Owner.BOT, agent, at, handoff=None, agent=None)
+        _change_owner(tx, row, Owner.BOT, agent, now, handoff=None, agent=None)
 
 
-async def close(tx: AsyncConnection, session: SessionId, agent: str, at: datetime) -> None:
-    row = await locked(tx, session)
+def close(tx: Connection, session: SessionId, agent: str, now: datetime) -> None:
+    row = locked(tx, session)
     if row.owner != Owner.CLOSED:
-        await _change_owner(tx, row, Owner.CLOSED, agent, at, handoff=None, agent=None)
+        _change_owner(tx, row, Owner.CLOSED, agent, now, handoff=None, agent=None)
 
 
-async def _change_owner(
-    tx: AsyncConnection, row: SessionRow, owner: Owner, actor: str, at: datetime, **values: object
+def _change_owner(
+    tx: Connection, row: SessionRow, owner: Owner, actor: str, now: datetime, **values: object
 ) -> None:
     """The turn under way is fenced: it was worked out for another owner."""
     fenced = {"epoch": row.epoch + 1, "lease_until": LONG_AGO, "version": row.version + 1}
-    await tx.execute(change(row.id, owner=owner, **fenced, **values))
-    await tx.execute(note(row.id, at, actor, "owner", before=row.owner, after=owner))
+    change(tx, SessionId(row.id), owner=owner, **fenced, **values)
+    note(tx, SessionId(row.id), now, actor, "owner", before=row.owner, after=owner)

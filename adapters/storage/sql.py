@@ -7,7 +7,7 @@ from adapters.database import Database
 from adapters.storage import durability, reads, replies, sessions, turns
 from bot.domain.errors import NotFound
 from bot.domain.message import Accepted, Address, Entry, Message, Reply
-from bot.domain.ports import Claimed, ClaimedEffect, Clock, Ids, Outgoing, Ticket
+from bot.domain.ports import Claimed, ClaimedEffect, Clock, Committed, Ids, Outgoing, Ticket
 from bot.domain.session import Action, Draft, Exchange, Handoff, Turn
 from bot.domain.vocabulary import ActionId, CustomerId, SessionId
 
@@ -28,16 +28,19 @@ class SqlStore:
         new = SessionId(self._ids())
         return await self._db.write(sessions.open_session, address, customer, session, new, self._clock())
 
-    async def accept(self, session: SessionId, message: Message) -> Accepted:
-        return await self._db.write(sessions.accept, session, message)
+    async def accept(
+        self, session: SessionId | None, message: Message, customer: CustomerId | None = None
+    ) -> Accepted:
+        new = SessionId(self._ids())
+        try:
+            return await self._db.write(sessions.accept, session, message, customer, new, self._clock())
+        except sessions.Known as known:
+            return await self._db.read(sessions.accepted_before, known, message.key)
 
     # turns
 
     async def claim(self, session: SessionId, holder: str, lease: timedelta) -> Claimed | None:
-        try:
-            return await self._db.write(sessions.claim, session, f"{holder}.{self._ids()}", lease)
-        except NotFound:
-            return None
+        return await self._db.write(sessions.claim, session, f"{holder}.{self._ids()}", lease)
 
     async def reclaim(self, ticket: Ticket, lease: timedelta) -> Claimed | None:
         return await self._db.write(sessions.reclaim, ticket, lease)
@@ -45,8 +48,10 @@ class SqlStore:
     async def renew(self, ticket: Ticket, lease: timedelta) -> bool:
         return await self._db.write(sessions.renew, ticket, lease)
 
-    async def commit(self, ticket: Ticket, draft: Draft, *, final: bool = False) -> int:
-        return await self._db.write(turns.commit, ticket, draft, final, self._clock())
+    async def commit(
+        self, ticket: Ticket, draft: Draft, *, final: bool = False, sending: timedelta | None = None
+    ) -> Committed:
+        return await self._db.write(turns.commit, ticket, draft, final, sending, self._clock())
 
     async def release(self, ticket: Ticket) -> None:
         await self._db.write(sessions.release, ticket)
@@ -83,8 +88,8 @@ class SqlStore:
 
     async def settle_reply(
         self, outgoing: Outgoing, *, again_in: timedelta | None = None, give_up: bool = False
-    ) -> None:
-        await self._db.write(replies.settle_reply, outgoing, again_in, give_up)
+    ) -> bool:
+        return await self._db.write(replies.settle_reply, outgoing, again_in, give_up)
 
     async def undelivered(self, limit: int) -> Sequence[SessionId]:
         return await self._db.read(replies.undelivered, limit)

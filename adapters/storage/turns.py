@@ -1,129 +1,171 @@
 """Transactions on turns and effects: all of a turn or nothing, and each effect once."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
-from adapters.storage.columns import LONG_AGO, from_now
-from adapters.storage.rows import SessionRow, append, change, locked, note
-from adapters.storage.tables import effects, messages, picture_keys, turns
-from bot.domain.message import Reply, Sender
-from bot.domain.ports import ClaimedEffect, Fenced, Superseded, Ticket
+from adapters.storage.columns import LONG_AGO, from_now, seconds
+from adapters.storage.replies import first_queued, key_of, lend_sending, queued, take_line
+from adapters.storage.rows import SessionRow, address_of, append, change, locked, note, one_session
+from adapters.storage.tables import effects, messages, picture_keys, sessions, turns
+from bot.domain.message import Entry, Reply, Sender
+from bot.domain.ports import ClaimedEffect, Committed, Fenced, Outgoing, Superseded, Ticket
 from bot.domain.session import Action, Draft, Effect, Handoff, Owner, Turn
 from bot.domain.vocabulary import ActionId
 
 PENDING = "pending"
 SETTLED = "settled"
 
-
-async def commit(tx: AsyncConnection, ticket: Ticket, draft: Draft, final: bool, at: datetime) -> int:
-    row = await locked(tx, ticket.session)
-    if row.epoch != ticket.epoch:
-        return await _committed_before(tx, ticket)
-    if row.asked_seq != ticket.upto and not final:
-        raise Superseded
-    version = int(row.version) + 1
-    await _keep_turn(tx, row, ticket, draft, version, at)
-    last = row.last_seq
-    if draft.reply:
-        last = await append(tx, row, Sender.BOT, draft.reply, at, turn=draft.turn.turn)
-    if draft.effect:
-        await _keep_effect(tx, draft.effect, at)
-    if draft.seen:
-        await tx.execute(delete(picture_keys).where(picture_keys.c.id.in_(draft.seen)))
-    if draft.owner != row.owner:
-        await tx.execute(note(row.id, at, "bot", "owner", before=row.owner, after=draft.owner))
-    handoff = None if draft.owner is Owner.BOT else draft.turn.handoff or row.handoff
-    await tx.execute(
-        change(
-            ticket.session,
-            last_seq=last,
-            done_seq=ticket.upto,
-            turns=draft.turn.turn,
-            version=version,
-            owner=draft.owner,
-            handoff=handoff,
-            epoch=ticket.epoch + 1,  # the ticket is used up: a late ``renew`` of it takes nothing back
-            lease_until=LONG_AGO,
-        )
-    )
-    return version
-
-
-async def _committed_before(tx: AsyncConnection, ticket: Ticket) -> int:
-    """The version that this very ticket has made, if only the answer got lost. Raises Fenced."""
-    mine = (turns.c.session == ticket.session, turns.c.epoch == ticket.epoch)
-    version = (await tx.execute(select(turns.c.version).where(*mine))).scalar_one_or_none()
-    if version is None:
-        raise Fenced
-    return int(version)
-
-
-async def _keep_turn(
-    tx: AsyncConnection, row: SessionRow, ticket: Ticket, draft: Draft, version: int, at: datetime
-) -> None:
-    turn = draft.turn
-    await tx.execute(
-        insert(turns).values(
-            session=row.id,
-            turn=turn.turn,
-            epoch=ticket.epoch,
-            version=version,
-            body=turn,
-            exchange=draft.exchange,
-            at=at,
-        )
-    )
-    answered = (
-        messages.c.session == row.id,
-        messages.c.sender == Sender.CUSTOMER,
-        messages.c.seq > row.done_seq,
-        messages.c.seq <= ticket.upto,
-    )
-    await tx.execute(update(messages).where(*answered).values(turn=turn.turn))
-
-
-async def _keep_effect(tx: AsyncConnection, effect: Effect, at: datetime) -> None:
-    action = effect.proposal.action
-    await tx.execute(
-        insert(effects).values(
-            id=effect.proposal.id,
-            session=effect.session,
-            turn=effect.turn,
-            body=effect,
-            status=PENDING,
-            lease_until=LONG_AGO,
-            next_at=from_now(),
-        )
-    )
-    detail = {"effect": effect.proposal.id, "action": action.name, "target": action.target}
-    await tx.execute(note(effect.session, at, "bot", "confirmed", **detail))
-
-
-async def claim_effect(tx: AsyncConnection, id: ActionId, lease: timedelta) -> ClaimedEffect | None:
-    free = (
-        effects.c.id == id,
+_TURN = insert(turns)
+_COMMITTING = one_session.add_columns(
+    exists(queued.where(messages.c.session == sessions.c.id)).label("behind")
+)
+_COMMITTED = select(turns.c.version, turns.c.turn).where(
+    turns.c.session == bindparam("of_session"), turns.c.epoch == bindparam("of_epoch")
+)
+_ANSWERED = update(messages).where(
+    messages.c.session == bindparam("of_session"),
+    messages.c.sender == Sender.CUSTOMER,
+    messages.c.seq > bindparam("done"),
+    messages.c.seq <= bindparam("asked"),
+)
+_END_OF_ORIGINALS = delete(picture_keys).where(picture_keys.c.id.in_(bindparam("seen", expanding=True)))
+_EFFECT = insert(effects).values(next_at=from_now())
+_CLAIM_EFFECT = (
+    update(effects)
+    .where(
+        effects.c.id == bindparam("effect"),
         effects.c.status == PENDING,
         effects.c.next_at <= from_now(),
         effects.c.lease_until <= from_now(),
     )
-    row = (
-        await tx.execute(
-            update(effects)
-            .where(*free)
-            .values(epoch=effects.c.epoch + 1, tries=effects.c.tries + 1, lease_until=from_now(lease))
-            .returning(effects.c.body, effects.c.epoch, effects.c.tries)
+    .values(epoch=effects.c.epoch + 1, tries=effects.c.tries + 1, lease_until=from_now(seconds("lease")))
+    .returning(effects.c.body, effects.c.epoch, effects.c.tries)
+)
+_THIS_EFFECT = select(effects).where(effects.c.id == bindparam("effect")).with_for_update()
+_CHANGE_EFFECT = update(effects).where(effects.c.id == bindparam("effect"))
+_AGAIN = _CHANGE_EFFECT.values(next_at=from_now(seconds("again")))
+_THIS_TURN = (turns.c.session == bindparam("of_session"), turns.c.turn == bindparam("of_turn"))
+_TOLD = select(turns.c.body, turns.c.exchange).where(*_THIS_TURN)
+_RETELL = update(turns).where(*_THIS_TURN)
+_DUE = (
+    select(effects.c.id)
+    .where(effects.c.status == PENDING)
+    .where(effects.c.next_at <= from_now(), effects.c.lease_until <= from_now())
+    .order_by(effects.c.next_at)
+)
+
+
+def commit(
+    tx: Connection, ticket: Ticket, draft: Draft, final: bool, sending: timedelta | None, at: datetime
+) -> Committed:
+    row = tx.execute(_COMMITTING, {"session": ticket.session}).one()
+    if row.epoch != ticket.epoch:
+        return _committed_before(tx, row, ticket, sending)
+    if row.asked_seq != ticket.upto and not final:
+        raise Superseded
+    version = int(row.version) + 1
+    _keep_turn(tx, row, ticket, draft, version, at)
+    sends = sending if draft.reply and not (row.sending or row.behind) else None
+    last = row.last_seq
+    if draft.reply:
+        last = append(
+            tx, row, Sender.BOT, draft.reply, at, turn=draft.turn.turn, tries=int(sends is not None)
         )
-    ).one_or_none()
+    if draft.effect:
+        _keep_effect(tx, draft.effect, at)
+    if draft.seen:
+        tx.execute(_END_OF_ORIGINALS, {"seen": draft.seen})
+    if draft.owner != row.owner:
+        note(tx, ticket.session, at, "bot", "owner", before=row.owner, after=draft.owner)
+    handoff = None if draft.owner is Owner.BOT else draft.turn.handoff or row.handoff
+    changed = {
+        "last_seq": last,
+        "done_seq": ticket.upto,
+        "turns": draft.turn.turn,
+        "version": version,
+        "owner": draft.owner,
+        "handoff": handoff,
+        "epoch": ticket.epoch + 1,  # the ticket is used up: a late ``renew`` of it takes nothing back
+        "lease_until": LONG_AGO,
+    }
+    more = row.asked_seq > ticket.upto
+    if sends is None or last is None or draft.reply is None:
+        change(tx, ticket.session, **changed)
+        return Committed(version, more=more)
+    lend_sending(tx, ticket.session, sends, send_epoch=row.send_epoch + 1, **changed)
+    return Committed(version, _outgoing(row, last, draft.reply, draft.turn.turn, at), more)
+
+
+def _outgoing(row: SessionRow, seq: int, reply: Reply, turn: int, at: datetime) -> Outgoing:
+    entry = Entry(
+        session=row.id,
+        seq=seq,
+        sender=Sender.BOT,
+        text=reply.text,
+        quick_replies=reply.quick_replies,
+        turn=turn,
+        at=at,
+    )
+    return Outgoing(entry, address_of(row), epoch=row.send_epoch + 1, key=key_of(entry), tries=0)
+
+
+def _committed_before(
+    tx: Connection, row: SessionRow, ticket: Ticket, sending: timedelta | None
+) -> Committed:
+    """What this very ticket has made, if only the answer got lost. Raises Fenced."""
+    mine = {"of_session": ticket.session, "of_epoch": ticket.epoch}
+    made = tx.execute(_COMMITTED, mine).one_or_none()
+    if made is None:
+        raise Fenced
+    more = row.asked_seq > row.done_seq
+    line = first_queued(tx, ticket.session) if sending else None
+    if sending is None or line is None or line.turn != made.turn:
+        return Committed(made.version, more=more)
+    return Committed(made.version, take_line(tx, row, line, sending), more)
+
+
+def _keep_turn(
+    tx: Connection, row: SessionRow, ticket: Ticket, draft: Draft, version: int, at: datetime
+) -> None:
+    turn = draft.turn
+    values = {
+        "session": row.id,
+        "turn": turn.turn,
+        "epoch": ticket.epoch,
+        "version": version,
+        "body": turn,
+        "exchange": draft.exchange,
+        "at": at,
+    }
+    tx.execute(_TURN, values)
+    answered = {"of_session": row.id, "done": row.done_seq, "asked": ticket.upto}
+    tx.execute(_ANSWERED, answered | {"turn": turn.turn})
+
+
+def _keep_effect(tx: Connection, effect: Effect, at: datetime) -> None:
+    action, id = effect.proposal.action, effect.proposal.id
+    values = {
+        "id": id,
+        "session": effect.session,
+        "turn": effect.turn,
+        "body": effect,
+        "status": PENDING,
+        "lease_until": LONG_AGO,
+    }
+    tx.execute(_EFFECT, values)
+    note(tx, effect.session, at, "bot", "confirmed", effect=id, action=action.name, target=action.target)
+
+
+def claim_effect(tx: Connection, id: ActionId, lease: timedelta) -> ClaimedEffect | None:
+    row = tx.execute(_CLAIM_EFFECT, {"effect": id, "lease": lease.total_seconds()}).one_or_none()
     if row is None:
         return None
     return ClaimedEffect(effect=row.body.model_copy(update={"tries": row.tries - 1}), epoch=row.epoch)
 
 
-async def settle_effect(
-    tx: AsyncConnection,
+def settle_effect(
+    tx: Connection,
     claimed: ClaimedEffect,
     action: Action,
     reply: Reply | None,
@@ -132,52 +174,56 @@ async def settle_effect(
     at: datetime,
 ) -> None:
     effect, id = claimed.effect, claimed.effect.proposal.id
-    session = await locked(tx, effect.session)
-    row = (await tx.execute(select(effects).where(effects.c.id == id).with_for_update())).one()
+    session = locked(tx, effect.session)
+    row = tx.execute(_THIS_EFFECT, {"effect": id}).one()
     if row.epoch != claimed.epoch:
         raise Fenced
     if row.status == SETTLED:
         return  # by this very claim, whose answer got lost
     if session.owner == Owner.HUMAN:
         reply = None
-    await _rewrite_turn(tx, effect, action, reply)
+    _rewrite_turn(tx, effect, action, reply)
     last = None
     if reply:
         once = f"{id}.{claimed.epoch}"
-        last = await append(tx, session, Sender.BOT, reply, at, key=once, turn=effect.turn)
+        last = append(tx, session, Sender.BOT, reply, at, key=once, turn=effect.turn)
     changed: dict[str, object] = {"version": session.version + 1, "last_seq": last or session.last_seq}
     if handoff and session.owner == Owner.BOT:
         fenced = {"epoch": session.epoch + 1, "lease_until": LONG_AGO}  # a turn under way is the bot's
         changed |= {"owner": Owner.WAITING, "handoff": handoff} | fenced
-        await tx.execute(note(session.id, at, "bot", "owner", before=session.owner, after=Owner.WAITING))
-    await tx.execute(change(effect.session, **changed))
-    await _rewrite_effect(tx, row, action, again_in)
-    detail = {"effect": id, "status": action.status, "again": again_in is not None}
-    await tx.execute(note(effect.session, at, "bot", "performed", **detail))
-
-
-async def _rewrite_effect(
-    tx: AsyncConnection, row: Row[Any], action: Action, again_in: timedelta | None
-) -> None:
-    status = SETTLED if again_in is None else PENDING
-    due = row.next_at if again_in is None else from_now(again_in)
-    await tx.execute(
-        update(effects)
-        .where(effects.c.id == row.id)
-        .values(status=status, result=action, lease_until=LONG_AGO, next_at=due)
+        note(tx, effect.session, at, "bot", "owner", before=session.owner, after=Owner.WAITING)
+    change(tx, effect.session, **changed)
+    _rewrite_effect(tx, id, action, again_in)
+    note(
+        tx,
+        effect.session,
+        at,
+        "bot",
+        "performed",
+        effect=id,
+        status=action.status,
+        again=again_in is not None,
     )
 
 
-async def _rewrite_turn(tx: AsyncConnection, effect: Effect, action: Action, reply: Reply | None) -> None:
+def _rewrite_effect(tx: Connection, id: ActionId, action: Action, again_in: timedelta | None) -> None:
+    result = {"effect": id, "result": action, "lease_until": LONG_AGO}
+    if again_in is None:
+        tx.execute(_CHANGE_EFFECT, result | {"status": SETTLED})
+    else:
+        tx.execute(_AGAIN, result | {"again": again_in.total_seconds()})
+
+
+def _rewrite_turn(tx: Connection, effect: Effect, action: Action, reply: Reply | None) -> None:
     """Only the status is taken over: what the turn shows of the action is masked and stays so."""
-    this = (turns.c.session == effect.session, turns.c.turn == effect.turn)
-    row = (await tx.execute(select(turns.c.body, turns.c.exchange).where(*this))).one()
+    this = {"of_session": effect.session, "of_turn": effect.turn}
+    row = tx.execute(_TOLD, this).one()
     body, exchange = row.body.model_copy(update={"actions": _settled(row.body, action)}), row.exchange
     if reply:
         said = {"reply": reply.text, "quick_replies": reply.quick_replies}
         body = body.model_copy(update=said)
         exchange = exchange.model_copy(update={"reply": reply.text})
-    await tx.execute(update(turns).where(*this).values(body=body, exchange=exchange))
+    tx.execute(_RETELL, this | {"body": body, "exchange": exchange})
 
 
 def _settled(turn: Turn, action: Action) -> tuple[Action, ...]:
@@ -189,12 +235,5 @@ def _settled(turn: Turn, action: Action) -> tuple[Action, ...]:
     )
 
 
-async def due_effects(tx: AsyncConnection, limit: int) -> list[ActionId]:
-    due = (
-        select(effects.c.id)
-        .where(effects.c.status == PENDING)
-        .where(effects.c.next_at <= from_now(), effects.c.lease_until <= from_now())
-        .order_by(effects.c.next_at)
-        .limit(limit)
-    )
-    return [ActionId(id) for id in (await tx.execute(due)).scalars()]
+def due_effects(tx: Connection, limit: int) -> list[ActionId]:
+    return [ActionId(id) for id in tx.execute(_DUE.limit(limit)).scalars()]

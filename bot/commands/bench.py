@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from bot.bench.figures import Line, table
 from bot.bench.setups import Ground
 from bot.cli import Out
+from bot.serve import ended_by_sigterm
 from bot.settings import Settings
 
 FLOOR = 5
@@ -30,10 +31,11 @@ async def bench_growth(databases: tuple[str, ...], conversations: int, turns: in
 
 
 async def _show(lines: AsyncIterator[Line], out: Out) -> None:
-    """JSON as it comes; the table at the end."""
+    """JSON as it comes; the table at the end. Told to stop, it removes on the way what it has made."""
     shown = []
-    async for line in lines:
-        out.answer(line.as_json())
-        shown.append(line)
+    with ended_by_sigterm():
+        async for line in lines:
+            out.answer(line.as_json())
+            shown.append(line)
     if not out.as_json:
         out.answer({}, *table(shown))

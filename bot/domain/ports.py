@@ -76,6 +76,16 @@ class Outgoing:
     tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A turn that is kept: the session's ``version`` after it, and the reply, if it may be sent at once."""
+
+    version: int
+    outgoing: Outgoing | None = None
+    more: bool = False
+    """Whether messages are left unanswered."""
+
+
 class Store(Protocol):
     """The truth, in SQL: one verb, one transaction. Every verb may be tried again after a lost connection."""
 
@@ -89,8 +99,13 @@ class Store(Protocol):
         """
         ...
 
-    async def accept(self, session: SessionId, message: Message) -> Accepted:
-        """Keeps a message once and durably; the same ``message.key`` again answers the first ``seq``."""
+    async def accept(
+        self, session: SessionId | None, message: Message, customer: CustomerId | None = None
+    ) -> Accepted:
+        """Opens the session and keeps a message in it, once and durably.
+
+        The same ``message.key`` again answers the first ``seq``. Raises what ``open`` raises.
+        """
         ...
 
     async def claim(self, session: SessionId, holder: str, lease: timedelta) -> Claimed | None:
@@ -103,10 +118,13 @@ class Store(Protocol):
 
     async def renew(self, ticket: Ticket, lease: timedelta) -> bool: ...
 
-    async def commit(self, ticket: Ticket, draft: Draft, *, final: bool = False) -> int:
+    async def commit(
+        self, ticket: Ticket, draft: Draft, *, final: bool = False, sending: timedelta | None = None
+    ) -> Committed:
         """Turn, exchange, reply, effect, owner, audit and the end of the originals; ends the claim.
 
-        Returns the new version. Raises Fenced, and Superseded where newer messages came (unless ``final``).
+        With ``sending`` the reply is claimed for that time, as by ``claim_reply``, if nothing is before it.
+        Raises Fenced, and Superseded where newer messages came (unless ``final``).
         """
         ...
 
@@ -142,8 +160,8 @@ class Store(Protocol):
 
     async def settle_reply(
         self, outgoing: Outgoing, *, again_in: timedelta | None = None, give_up: bool = False
-    ) -> None:
-        """Sent; or to be tried again; or given up. Raises Fenced."""
+    ) -> bool:
+        """Sent; or to be tried again; or given up. Whether more is queued in the session. Raises Fenced."""
         ...
 
     async def undelivered(self, limit: int) -> Sequence[SessionId]: ...

@@ -2,26 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
 from bot.domain.intent import Propose, Value
 from bot.domain.message import Reply
+from bot.domain.pace import Pace
 from bot.domain.ports import ClaimedEffect, Fenced, Ids, OrderSystem, Performed, Store
 from bot.domain.session import Action, Effect, Handoff, Proposal, Session
 from bot.domain.vocabulary import ActionId, ActionStatus, CustomerId, Language
 from bot.flow.wording import Wording
 
 log = structlog.get_logger()
-
-PATIENCE = timedelta(seconds=4)
-"""How long the customer waits for the order system before hearing that it takes a moment."""
-
-LEASE = timedelta(seconds=15)
-
-TRIES_AGAIN = tuple(timedelta(seconds=s) for s in (1, 2, 5, 15, 30, 60, 120, 300, 600))
-"""When the order system is asked again, with the same key; after the last a person takes it up."""
 
 _STATUS: Mapping[str, ActionStatus] = {
     "done": "done",
@@ -34,8 +27,11 @@ _STATUS: Mapping[str, ActionStatus] = {
 class Actions:
     """Makes proposals and effects, and performs an effect once, whatever dies in between."""
 
-    def __init__(self, store: Store, orders: OrderSystem, wording: Wording, ids: Ids) -> None:
+    def __init__(
+        self, store: Store, orders: OrderSystem, wording: Wording, ids: Ids, pace: Pace = Pace()
+    ) -> None:
         self._store, self._orders, self._wording, self._ids = store, orders, wording, ids
+        self._pace = pace
 
     def propose(self, outcome: Propose, language: Language, now: datetime) -> Proposal:
         """What the customer is asked to confirm. Its id is the key under which it is done, once."""
@@ -61,7 +57,7 @@ class Actions:
 
     async def perform(self, id: ActionId) -> None:
         """Does what was confirmed and tells the customer, unless somebody else is at it or it is settled."""
-        claimed = await self._store.claim_effect(id, LEASE)
+        claimed = await self._store.claim_effect(id, self._pace.effect_lease)
         if claimed is None:
             return
         performed = await self._ask(claimed.effect)
@@ -73,7 +69,7 @@ class Actions:
     async def _ask(self, effect: Effect) -> Performed:
         action = effect.proposal.action
         try:
-            async with asyncio.timeout(PATIENCE.total_seconds()):
+            async with asyncio.timeout(self._pace.act_within.total_seconds()):
                 return await self._orders.perform(effect.customer, action, effect.proposal.id)
         except Exception as error:  # whatever it was, it may have been done: the same key is asked again
             log.warning(
@@ -86,7 +82,7 @@ class Actions:
         status = _STATUS[performed.status]
         again_in, handoff = None, None
         if status == "pending":
-            again_in = TRIES_AGAIN[effect.tries] if effect.tries < len(TRIES_AGAIN) else None
+            again_in = next(iter(self._pace.act_again[effect.tries :]), None)
             if again_in is None:
                 status, handoff = "failed", Handoff(reason="failure")
         tells = status != "pending" or effect.tries == 0

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -12,7 +13,7 @@ from bot.domain.errors import Unavailable
 from bot.domain.intent import IntentMatch, Meant
 from bot.domain.matching import Reference
 from bot.domain.message import Entry
-from bot.domain.ports import Clock, Fenced, OrderSystem, Superseded
+from bot.domain.ports import Clock, Committed, Fenced, OrderSystem, Superseded
 from bot.domain.reading import Seen, telling
 from bot.domain.records import Records
 from bot.domain.session import Draft, Evidence, Exchange, Owner, Session, Turn
@@ -37,6 +38,14 @@ AT_ONCE = 32
 LOOKS_AGAIN = timedelta(milliseconds=200)
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A turn that was taken, and what its commit said."""
+
+    draft: Draft
+    kept: Committed
+
+
 class ConversationManager:
     """Takes a session's unanswered messages through one turn."""
 
@@ -53,7 +62,7 @@ class ConversationManager:
         self._orders, self._decision, self._clock = orders, decision, clock
         self._places = asyncio.Semaphore(AT_ONCE)
 
-    async def turn(self, claim: Claim, *, final: bool = False) -> Draft:
+    async def turn(self, claim: Claim, *, final: bool = False) -> Taken:
         """One turn, one commit. Raises Superseded or Fenced: then nothing has happened."""
         session, messages, began = claim.session, claim.messages, time.perf_counter()
         seen = await self._perceive(session, messages)  # masked, flagged, whoever owns the session
@@ -65,10 +74,9 @@ class ConversationManager:
         else:
             decided = self._decision.aside(session.owner, meant)  # a person has it, or is awaited
         draft = drafted(claim, seen, meant, evidence, decided, now=self._clock(), began=began)
-        await self._inbox.commit(claim, draft, final=final)
-        return draft
+        return Taken(draft, await self._inbox.commit(claim, draft, final=final))
 
-    async def handle(self, id: SessionId) -> Draft | None:
+    async def handle(self, id: SessionId) -> Taken | None:
         """One turn of a session, with the whole burst in it; None if there is nothing to answer."""
         claim = await self._inbox.claim(id)
         if claim is None:
@@ -80,7 +88,7 @@ class ConversationManager:
                 log.info("turn.fenced", session=id)
                 return None
 
-    async def _handle(self, claim: Claim) -> Draft | None:
+    async def _handle(self, claim: Claim) -> Taken | None:
         current = await self._whole_burst(claim)
         for restart in range(RESTARTS_AT_MOST + 1):
             if current is None:
@@ -92,7 +100,7 @@ class ConversationManager:
                 current = await self._inbox.again(current)
         return None
 
-    async def _turn_or_truth(self, claim: Claim, *, final: bool) -> Draft:
+    async def _turn_or_truth(self, claim: Claim, *, final: bool) -> Taken:
         """The turn; and if a part of it fails, the customer is told so and gets a person, at once."""
         try:
             return await self.turn(claim, final=final)
@@ -101,8 +109,7 @@ class ConversationManager:
         except Exception as error:  # whatever it is, the customer must not be left without an answer
             log.exception("turn.failed", session=claim.session.id, error=type(error).__name__)
             draft = self._failed(claim)
-            await self._inbox.commit(claim, draft, final=final)
-            return draft
+            return Taken(draft, await self._inbox.commit(claim, draft, final=final))
 
     async def _whole_burst(self, claim: Claim) -> Claim | None:
         current: Claim | None = claim

@@ -4,23 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 from bot.domain.errors import BadText, TextTooLong, Unavailable
 from bot.domain.message import MAX_TEXT, Accepted, Entry, Message
-from bot.domain.ports import Claimed, Clock, Live, SessionCache, Store, Ticket
+from bot.domain.pace import Pace
+from bot.domain.ports import Claimed, Clock, Committed, Live, SessionCache, Store, Ticket
 from bot.domain.session import MEMORY, WINDOW, Dialogue, Draft, Owner, Session
 from bot.domain.vocabulary import CustomerId, SessionId
-
-LEASE = timedelta(seconds=15)
 
 
 class Inbox:
     """The way in. A message that was accepted is in SQL; everything after that can be done again."""
 
-    def __init__(self, store: Store, cache: SessionCache, clock: Clock, holder: str) -> None:
+    def __init__(
+        self, store: Store, cache: SessionCache, clock: Clock, holder: str, pace: Pace = Pace()
+    ) -> None:
         self._store, self._cache, self._clock, self._holder = store, cache, clock, holder
+        self._lease, self._sending = pace.turn_lease, pace.reply_lease
 
     async def receive(
         self, message: Message, customer: CustomerId | None, session: SessionId | None = None
@@ -30,16 +31,15 @@ class Inbox:
         Raises TextTooLong, BadText, SessionOfAnotherCustomer, Unavailable: then nothing is kept.
         """
         check_text(message.text)
-        session = await self._store.open(message.address, customer, session)
-        accepted = await self._store.accept(session, message)
+        accepted = await self._store.accept(session, message, customer)
         if not accepted.duplicate:
-            await self._cache.wake(session)
-            await self._cache.announce(session, Live("entry", accepted.seq))
+            await self._cache.wake(accepted.session)
+            await self._cache.announce(accepted.session, Live("entry", accepted.seq))
         return accepted
 
     async def claim(self, session: SessionId) -> "Claim | None":
         """The session with its unanswered messages, if there are any and nobody else has it."""
-        claimed = await self._store.claim(session, self._holder, LEASE)
+        claimed = await self._store.claim(session, self._holder, self._lease)
         if claimed is None:
             return None
         async with self._let_go_when_stopped(claimed.ticket):
@@ -51,16 +51,20 @@ class Inbox:
 
     async def again(self, claim: "Claim") -> "Claim | None":
         """The same claim with what has come since; None if somebody else has it now."""
-        claimed = await self._store.reclaim(claim.claimed.ticket, LEASE)
+        claimed = await self._store.reclaim(claim.claimed.ticket, self._lease)
         return await self._claim(claimed) if claimed else None
 
-    async def commit(self, claim: "Claim", draft: Draft, *, final: bool = False) -> None:
-        """The turn, in one transaction. Raises Superseded or Fenced: then nothing is changed."""
-        version = await self._store.commit(claim.claimed.ticket, draft, final=final)
+    async def commit(self, claim: "Claim", draft: Draft, *, final: bool = False) -> Committed:
+        """The turn, in one transaction.
+
+        Raises Superseded or Fenced: then nothing is changed.
+        """
+        kept = await self._store.commit(claim.claimed.ticket, draft, final=final, sending=self._sending)
         exchanges = (*claim.session.dialogue.exchanges, draft.exchange)
-        await self._cache.remember(claim.session.id, version, Dialogue.of(exchanges, self._clock()))
+        await self._cache.remember(claim.session.id, kept.version, Dialogue.of(exchanges, self._clock()))
         if draft.owner is Owner.WAITING:
             await self._cache.announce(claim.session.id, Live("waiting"))
+        return kept
 
     async def uploading(self, session: SessionId) -> bool:
         """Whether a picture for this session is on its way."""
@@ -95,9 +99,9 @@ class Inbox:
 
     async def _renew(self, claim: "Claim") -> None:
         while True:
-            await asyncio.sleep(LEASE.total_seconds() / 3)
+            await asyncio.sleep(self._lease.total_seconds() / 3)
             with suppress(Unavailable):  # there is time for another try
-                if not await self._store.renew(claim.claimed.ticket, LEASE):
+                if not await self._store.renew(claim.claimed.ticket, self._lease):
                     return
 
     async def _claim(self, claimed: Claimed) -> "Claim":

@@ -43,8 +43,9 @@ Book = Mapping[tuple[str, str, str], Phrase]
 def load_book(files: Iterable[tuple[str, Traversable]]) -> Book:
     """Reads ``replies.yml`` files, each with its scope. Raises ValueError that names the scope."""
     book: dict[tuple[str, str, str], Phrase] = {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # C where libyaml is there: ten times faster
     for scope, file in files:
-        languages: dict[str, dict[str, Any]] = yaml.safe_load(file.read_text("utf-8"))
+        languages: dict[str, dict[str, Any]] = yaml.load(file.read_text("utf-8"), Loader=loader)  # noqa: S506
         if set(languages) != set(LANGUAGES):
             raise ValueError(f"{scope}: replies.yml needs exactly the languages {', '.join(LANGUAGES)}")
         for language, phrases in languages.items():

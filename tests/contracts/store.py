@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.errors import BadRequest, NotFound, SessionOfAnotherCustomer
 from bot.domain.message import Address, Attachment, Message, Reply, Sender
-from bot.domain.ports import Claimed, ClaimedEffect, Fenced, Outgoing, Store, Superseded
+from bot.domain.ports import Claimed, ClaimedEffect, Committed, Fenced, Outgoing, Store, Superseded
 from bot.domain.session import Action, Draft, Effect, Evidence, Exchange, Handoff, Owner, Proposal, Turn
 from bot.domain.vocabulary import ActionId, CustomerId, PictureId, SessionId
 
@@ -63,7 +63,7 @@ async def talk(store: Store, session: SessionId, key: str, reply: str = "好的"
     """One whole turn; returns the version."""
     await store.accept(session, message(key))
     claimed = await claim(store, session)
-    return await store.commit(claimed.ticket, draft(claimed, reply))
+    return (await store.commit(claimed.ticket, draft(claimed, reply))).version
 
 
 async def confirm_refund(store: Store, session: SessionId, id: str = "A-1") -> ActionId:
@@ -131,9 +131,16 @@ class StoreContract:
         assert sum(not one.duplicate for one in accepted) == 1
         assert len(await store.log(session, after=0)) == 1
 
-    async def test_an_unknown_session_accepts_nothing(self, store: Store) -> None:
+    async def test_a_first_message_opens_its_session(self, store: Store) -> None:
+        named = await store.accept(SessionId("s1"), message("k1"), CustomerId("C1"))
+        assert (named.session, named.seq, named.customer) == ("s1", 1, "C1")
+        by_address = await store.accept(None, message("k2"))
+        assert (by_address.session, by_address.seq, by_address.customer) == ("s1", 2, "C1")
+        with pytest.raises(SessionOfAnotherCustomer):
+            await store.accept(None, message("k3"), CustomerId("C2"))
         with pytest.raises(NotFound):
-            await store.accept(SessionId("unknown"), message("k1"))
+            await store.accept(SessionId("s1"), message("k3", user="somebody else"))
+        assert len(await store.log(SessionId("s1"), after=0)) == 2
 
     async def test_many_writers_lose_nothing(self, store: Store, other: Store, session: SessionId) -> None:
         keys = [f"k{number}" for number in range(20)]
@@ -237,7 +244,7 @@ class StoreContract:
             fact="amount", shown="88.00", recorded="88.00", verdict="match", record="charge CH-1"
         )
         wanted = draft(claimed, evidence=(shown,))
-        version = await store.commit(claimed.ticket, wanted)
+        version = (await store.commit(claimed.ticket, wanted)).version
         assert version > claimed.version
         assert await store.last_seq(session) == 2
         asked, said = await store.log(session, after=0)
@@ -274,9 +281,18 @@ class StoreContract:
     ) -> None:
         await store.accept(session, message("k1"))
         claimed = await claim(store, session)
-        version = await store.commit(claimed.ticket, draft(claimed))
+        kept = await store.commit(claimed.ticket, draft(claimed), sending=LEASE)
+        assert kept.outgoing is not None
+        again = await store.commit(claimed.ticket, draft(claimed), sending=LEASE)
+        assert again.version == kept.version
+        assert again.outgoing is not None
+        assert (again.outgoing.key, again.outgoing.entry) == (kept.outgoing.key, kept.outgoing.entry)
+        with pytest.raises(Fenced):
+            await store.settle_reply(kept.outgoing)
+        await store.settle_reply(again.outgoing)
         await talk(other, session, "k2")
-        assert await store.commit(claimed.ticket, draft(claimed)) == version
+        late = await store.commit(claimed.ticket, draft(claimed), sending=LEASE)
+        assert late == Committed(kept.version)
         assert await texts(store, session) == ["你好", "好的", "你好", "好的"]
 
     async def test_exchanges_are_the_latest_in_order(self, store: Store, session: SessionId) -> None:
@@ -458,6 +474,31 @@ class StoreContract:
             await other.settle_reply(outgoing)
         assert sent == ["答0", "答1", "答2"]
         assert len(set(keys)) == 3
+
+    async def test_a_reply_is_claimed_with_its_turn(
+        self, store: Store, other: Store, session: SessionId
+    ) -> None:
+        await store.accept(session, message("k1"))
+        claimed = await claim(store, session)
+        kept = await store.commit(claimed.ticket, draft(claimed, "一"), sending=LEASE)
+        assert await other.claim_reply(session, LEASE) is None
+        assert kept.outgoing is not None
+        entry = kept.outgoing.entry
+        assert [entry] == list(await store.log(session, after=1))
+        await talk(other, session, "k2", "二")
+        assert await store.settle_reply(kept.outgoing)
+        second = await next_reply(store, session)
+        assert (second.entry.text, second.tries) == ("二", 0)
+        assert second.key != kept.outgoing.key
+        assert not await store.settle_reply(second)
+
+    async def test_what_is_queued_before_goes_first(self, store: Store, session: SessionId) -> None:
+        await talk(store, session, "k1", "一")
+        await store.accept(session, message("k2"))
+        claimed = await claim(store, session)
+        kept = await store.commit(claimed.ticket, draft(claimed, "二"), sending=LEASE)
+        assert kept.outgoing is None
+        assert (await next_reply(store, session)).entry.text == "一"
 
     async def test_a_sender_that_died_is_replaced(
         self, store: Store, other: Store, session: SessionId

@@ -1,0 +1,1 @@
+"""Campaigns of crashes and faults against whole bots: nothing lost, nothing twice, nothing out of order."""
