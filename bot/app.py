@@ -288,9 +288,9 @@ async def open_readers(
 
     ``warm``: make the embedded reader ready in the background, so that no customer waits for it.
     """
-    from adapters.readers.ocr.reader import OcrReader
+    from adapters.readers.ocr.embedded import EmbeddedReader
 
-    ocr = OcrReader(clock)
+    ocr = EmbeddedReader(clock)
     readers: list[ScreenReader] = [ocr]
     async with AsyncExitStack() as stack:
         if warm:
