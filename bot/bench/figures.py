@@ -1,5 +1,6 @@
 """What a benchmark says: one figure a line, beside what it is measured against."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -112,6 +113,11 @@ def _shown(value: float) -> str:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
+
+
+def progress(what: str) -> None:
+    """What is being done, for whoever waits: standard output holds the figures alone."""
+    print(what, file=sys.stderr)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -1,6 +1,5 @@
 """``shotdesk bench growth``: whether a turn takes longer when much is stored, or when a session is long."""
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from time import perf_counter
 
 from bot.app import App, open_app, open_copies
 from bot.bench.everyday import everyday
-from bot.bench.figures import Aim, Figure, Line, Reference, Remark, Unit, percentile
+from bot.bench.figures import Aim, Figure, Line, Reference, Remark, Unit, percentile, progress
 from bot.bench.processes import require_proc
 from bot.bench.setups import Ground, Setup
 from bot.domain.message import Address, Message
@@ -133,7 +132,7 @@ class Stored:
             session for seed, (_, session) in zip(SEEDS, self._seeds, strict=True) if "转人工" in seed
         )
         await self._app.store.close(handed_over, "bench")
-        _progress(f"{self._setup.name}: storing {conversations:,} conversations")
+        progress(f"{self._setup.name}: storing {conversations:,} conversations")
         began = perf_counter()
         times = max(1, conversations // len(SEEDS)) - 1
         await self._copies.multiply(times)
@@ -228,7 +227,3 @@ def _each(things: Sequence[Timed]) -> Timed:
         await next(left)()
 
     return another
-
-
-def _progress(what: str) -> None:
-    print(what, file=sys.stderr)

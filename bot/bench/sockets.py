@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
 from bot.bench.clients import MEASURED, Measured, Plan
-from bot.bench.figures import Aim, Figure, Line, Reference, Remark, Unit, percentile
+from bot.bench.figures import Aim, Figure, Line, Reference, Remark, Unit, percentile, progress
 from bot.bench.idle import Held
 from bot.bench.processes import Child, child, cpu_of, require_proc, rss_of
 from bot.bench.setups import SQLITE, Ground, Setup
@@ -64,6 +64,7 @@ async def _bench(setup: Setup, sockets: int) -> AsyncIterator[Line]:
         before = rss_of(bot.pid)
         loop = asyncio.get_running_loop()
         began = loop.time()
+        progress(f"opening {sockets:,} sockets")
         idle = await _opened(stack, setup, address, sockets)
         heard = [await each.hear(OPENED_WITHIN) for each in idle]
         opened, seconds = sum(each["open"] for each in heard), loop.time() - began

@@ -1,12 +1,11 @@
 """``shotdesk bench turns``: text turns through the real server, beside the bare floor."""
 
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from bot.bench.clients import MEASURED, Measured, Plan
-from bot.bench.figures import Aim, Figure, Line, Reference, Remark, Unit, percentile
+from bot.bench.figures import Aim, Figure, Line, Reference, Remark, Unit, percentile, progress
 from bot.bench.processes import Child, child, cpu_of, require_proc, rss_of
 from bot.bench.setups import Ground, RedisClock, Setup
 
@@ -76,7 +75,7 @@ async def _bench(setup: Setup, size: Size) -> AsyncIterator[Line]:
         ran: dict[tuple[str, int], list[Segment]] = {}
         for round in range(size.rounds):
             for number in CLIENTS:
-                _progress(f"{named}: round {round + 1} of {size.rounds}, {number} clients")
+                progress(f"{named}: round {round + 1} of {size.rounds}, {number} clients")
                 for kind, turns in (("bot", size.turns), (FLOOR, size.floor)):
                     ran.setdefault((kind, number), []).append(await track.run(kind, number, turns, round))
         for number in CLIENTS:
@@ -185,7 +184,3 @@ def _redis(segments: Sequence[Segment]) -> float:
 
 def _per_turn(segments: Sequence[Segment], seconds: Sequence[float]) -> float:
     return 1000 * sum(seconds) / len(_latencies(segments))
-
-
-def _progress(what: str) -> None:
-    print(what, file=sys.stderr)
