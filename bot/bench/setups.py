@@ -1,5 +1,6 @@
 """What the bot stands on in a benchmark: databases and Redis of its own, empty, removed at the end."""
 
+import asyncio
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bot.app import embedded_valkey, migrate, open_demo_shop
+from bot.app import embedded_valkey, load_classifier, migrate, open_demo_shop
 from bot.bench import postgres
 from bot.bench.processes import cpu_of
 from bot.settings import Settings
@@ -95,6 +96,9 @@ class Ground:
             if settings.redis_url is None:
                 valkey = await stack.enter_async_context(embedded_valkey(settings))
                 settings = settings.model_copy(update={"redis_url": valkey})
+            await asyncio.to_thread(
+                load_classifier, settings
+            )  # trained here if need be, not in what is measured
             await migrate(settings)
             await open_demo_shop(settings, home / "demo")
             yield Setup(name, settings, process)

@@ -17,6 +17,9 @@ CLIENTS = (1, 8, 32)
 A_SESSION = 20
 """Questions in one session: fewer than a customer may ask in ten seconds."""
 
+WARMING = 160
+"""Turns."""
+
 MEMORY = Aim(200)
 PROCESSOR = Aim(5)
 RATE = Aim(0.6, "ratio", at_least=True)
@@ -104,8 +107,9 @@ class Track:
         self._addresses = dict(zip(("bot", FLOOR), addresses, strict=True))
 
     async def warm_up(self) -> None:
+        """Every connection that there will be is opened once."""
         for kind in ("bot", FLOOR):
-            await self.run(kind, 4, 200, seed=0)
+            await self.run(kind, max(CLIENTS), WARMING, seed=0)
 
     async def run(self, kind: str, clients: int, turns: int, seed: int) -> Segment:
         plan = Plan.model_validate(
