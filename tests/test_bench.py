@@ -11,6 +11,7 @@ import pytest
 
 from bot.bench.everyday import everyday
 from bot.bench.figures import Aim, Figure, Reference, Remark, percentile, table
+from bot.bench.processes import family, rss_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -141,3 +142,13 @@ def test_growth(bench: Bench, database: str) -> None:
     assert figures["turn in a stored session"]["reference"]["name"] == "996 stored"
     of_a_session = [line["reference"]["name"] for line in lines if line["what"] == "turn 500 of a session"]
     assert of_a_session == ["turn 2", "turn 1"]
+
+
+def test_a_process_is_counted_with_its_descendants() -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as parent:
+        while len([*family(parent.pid)]) < 2:
+            assert parent.poll() is None
+        assert rss_of(parent.pid) > sum(each.rss for each in [*family(parent.pid)][:1])
+        parent.communicate(b"\n")
+    assert [*family(parent.pid)] == []

@@ -55,20 +55,21 @@ def stat(pid: int) -> Stat | None:
 
 
 def family(pid: int) -> Iterator[Stat]:
-    """A process and its descendants; a database's or Redis's server among them is not the bot's."""
-    every = {
-        int(entry.name): stat(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit()
-    }
+    """A process and its descendants; but a server that the bot has started is not the bot's."""
+    every = {int(each.name): stat(int(each.name)) for each in Path("/proc").iterdir() if each.name.isdigit()}
     children: dict[int, list[int]] = {}
     for id, found in every.items():
         if found:
             children.setdefault(found.parent, []).append(id)
+    first = every.get(pid)
+    apart = () if first and first.name in SERVERS else SERVERS
     waiting = [pid]
     while waiting:
         id = waiting.pop()
-        if found := every.get(id):
+        found = every.get(id)
+        if found and found.name not in apart:
             yield found
-        waiting += [child for child in children.get(id, ()) if (c := every[child]) and c.name not in SERVERS]
+            waiting += children.get(id, ())
 
 
 def cpu_of(pid: int) -> float:
