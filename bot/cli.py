@@ -164,12 +164,14 @@ def turns(databases: tuple[str, ...], rounds: int, turns: int, as_json: bool) ->
 
 @bench.command()
 @click.option("--sockets", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--turns", default=200, show_default=True, type=click.IntRange(1), help="Of each measurement.")
+@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(0.1), help="Spent idling.")
 @JSON
-def sockets(sockets: int, as_json: bool) -> None:
+def sockets(sockets: int, turns: int, seconds: float, as_json: bool) -> None:
     """Idle sockets: their memory, and how long a message takes meanwhile."""
     from bot.commands.bench import bench_sockets
 
-    _run(lambda: bench_sockets(sockets, Out(as_json)))
+    _run(lambda: bench_sockets(sockets, turns, seconds, Out(as_json)))
 
 
 @bench.command()

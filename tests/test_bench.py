@@ -127,7 +127,7 @@ def test_turns(bench: Bench, database: str) -> None:
 
 @pytest.mark.full
 def test_sockets(bench: Bench) -> None:
-    figures = said(bench.lines("sockets", "--sockets", "40"))
+    figures = said(bench.lines("sockets", "--sockets", "40", "--turns", "20", "--seconds", "0.5"))
     assert figures["open"]["value"] == 40
     assert figures["a turn meanwhile, p50"]["reference"]["name"] == "no idle sockets"
 

@@ -4,6 +4,7 @@ import asyncio
 import resource
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 
 from bot.bench.clients import MEASURED, Measured, Plan
 from bot.bench.figures import Aim, Figure, Line, Reference, Remark, Unit, percentile, progress
@@ -18,26 +19,34 @@ A_PROCESS = 2500
 SPARE = 500
 """Files that a server opens beside its sockets."""
 
-TURNS, A_SESSION = 200, 20
+A_SESSION = 20
 OPENED_WITHIN = 900.0
 """Seconds for all of them."""
-
-WATCHED = 10.0
-"""Seconds over which the cost of idling is measured."""
 
 MEMORY = Aim(1024)
 """Of all the sockets that the contract of 10,000 is about."""
 
 
-async def bench_sockets(ground: Ground, sockets: int) -> AsyncIterator[Line]:
+@dataclass(frozen=True, slots=True)
+class Size:
+    """``turns`` that are asked without and with the idle sockets; ``seconds`` over which idling is watched."""
+
+    sockets: int = 10_000
+    turns: int = 200
+    seconds: float = 10.0
+
+
+async def bench_sockets(ground: Ground, size: Size) -> AsyncIterator[Line]:
     """On SQLite: sockets that say nothing do not touch the database. Raises Unavailable."""
     require_proc()
-    allowed = _raised(sockets + SPARE) - SPARE
-    if allowed < sockets:
-        yield Remark(NAME, f"the limit of open files allows {allowed} sockets (ulimit -Hn), not {sockets}")
-        sockets = allowed
+    allowed = _raised(size.sockets + SPARE) - SPARE
+    if allowed < size.sockets:
+        yield Remark(
+            NAME, f"the limit of open files (ulimit -Hn) allows {allowed} sockets, not {size.sockets}"
+        )
+        size = replace(size, sockets=allowed)
     async with ground.setup(SQLITE) as setup:
-        async for line in _bench(setup, sockets):
+        async for line in _bench(setup, size):
             yield line
 
 
@@ -54,18 +63,18 @@ def _raised(wanted: int) -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-async def _bench(setup: Setup, sockets: int) -> AsyncIterator[Line]:
+async def _bench(setup: Setup, size: Size) -> AsyncIterator[Line]:
     async with AsyncExitStack() as stack:
         bot = await stack.enter_async_context(child("bot.bench.bot", setup.environment()))
         clients = await stack.enter_async_context(child("bot.bench.clients"))
         address = (await bot.hear())["address"]
-        await _ask(clients, setup, address)  # warms up
-        quiet = await _ask(clients, setup, address)
+        await _ask(clients, setup, address, size.turns)  # warms up
+        quiet = await _ask(clients, setup, address, size.turns)
         before = rss_of(bot.pid)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        progress(f"opening {sockets:,} sockets")
-        idle = await _opened(stack, setup, address, sockets)
+        progress(f"opening {size.sockets:,} sockets")
+        idle = await _opened(stack, setup, address, size.sockets)
         heard = [await each.hear(OPENED_WITHIN) for each in idle]
         opened, seconds = sum(each["open"] for each in heard), loop.time() - began
         for error in {each["first_error"] for each in heard if each["first_error"]}:
@@ -76,9 +85,11 @@ async def _bench(setup: Setup, sockets: int) -> AsyncIterator[Line]:
         yield _figure("memory a socket", grown / opened / 1024, "KiB")
         yield _figure("memory of the bot in all", rss_of(bot.pid) / 2**20, "MiB", aim=MEMORY)
         used = cpu_of(bot.pid)
-        await asyncio.sleep(WATCHED)
-        yield _figure("processor time a second of idling", 1000 * (cpu_of(bot.pid) - used) / WATCHED, "ms")
-        busy = await _ask(clients, setup, address)
+        await asyncio.sleep(size.seconds)
+        yield _figure(
+            "processor time a second of idling", 1000 * (cpu_of(bot.pid) - used) / size.seconds, "ms"
+        )
+        busy = await _ask(clients, setup, address, size.turns)
         for share in (0.5, 0.95):
             mine, theirs = (percentile(each.latencies, share) for each in (busy, quiet))
             yield _figure(f"a turn meanwhile, p{share:.0%}".rstrip("%"), mine, "ms", Reference(QUIET, theirs))
@@ -102,8 +113,8 @@ async def _opened(stack: AsyncExitStack, setup: Setup, address: str, sockets: in
     return idle
 
 
-async def _ask(clients: Child, setup: Setup, address: str) -> Measured:
-    plan = Plan(address=address, kind="bot", clients=1, turns=TURNS, a_session=A_SESSION, secret=setup.secret)
+async def _ask(clients: Child, setup: Setup, address: str, turns: int) -> Measured:
+    plan = Plan(address=address, kind="bot", clients=1, turns=turns, a_session=A_SESSION, secret=setup.secret)
     await clients.ask(plan.model_dump())
     return MEASURED.validate_python(await clients.ask({}))
 

@@ -18,10 +18,10 @@ async def bench_turns(databases: tuple[str, ...], rounds: int, turns: int, out: 
     await _show(bench_turns(Ground(Settings.from_env(), databases), Size(rounds, turns, FLOOR * turns)), out)
 
 
-async def bench_sockets(sockets: int, out: Out) -> None:
-    from bot.bench.sockets import bench_sockets
+async def bench_sockets(sockets: int, turns: int, seconds: float, out: Out) -> None:
+    from bot.bench.sockets import Size, bench_sockets
 
-    await _show(bench_sockets(Ground(Settings.from_env()), sockets), out)
+    await _show(bench_sockets(Ground(Settings.from_env()), Size(sockets, turns, seconds)), out)
 
 
 async def bench_growth(databases: tuple[str, ...], conversations: int, turns: int, out: Out) -> None:
