@@ -31,11 +31,13 @@ async def bench_growth(databases: tuple[str, ...], conversations: int, turns: in
 
 
 async def _show(lines: AsyncIterator[Line], out: Out) -> None:
-    """JSON as it comes; the table at the end. Told to stop, it removes on the way what it has made."""
-    shown = []
-    with ended_by_sigterm():
-        async for line in lines:
-            out.answer(line.as_json())
-            shown.append(line)
-    if not out.as_json:
-        out.answer({}, *table(shown))
+    """JSON as it comes; the table at the end, however it comes. Told to stop, it removes what it has made."""
+    shown: list[Line] = []
+    try:
+        with ended_by_sigterm():
+            async for line in lines:
+                out.answer(line.as_json())
+                shown.append(line)
+    finally:
+        if shown and not out.as_json:
+            out.answer({}, *table(shown))
