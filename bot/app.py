@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from adapters.orders.demo.screenshots import Sample, Screenshot
     from adapters.orders.file import OrderFile
     from adapters.orders.sql import SqlOrders
+    from adapters.storage.copies import Copies
 
 
 INSTALLED = Path(sys.prefix) / "share" / "shotdesk"
@@ -178,14 +179,14 @@ async def _cache(settings: Settings, pace: Pace) -> AsyncIterator[SessionCache]:
     async with AsyncExitStack() as stack:
         url = settings.redis_url
         if url is None:
-            url = await stack.enter_async_context(_valkey(settings))
+            url = await stack.enter_async_context(embedded_valkey(settings))
         cache = RedisCache(url, pace.redis_pause)
         stack.push_async_callback(cache.close)
         yield cache
 
 
 @asynccontextmanager
-async def _valkey(settings: Settings) -> AsyncIterator[str]:
+async def embedded_valkey(settings: Settings) -> AsyncIterator[str]:
     from adapters.storage.embedded import EmbeddedValkey
 
     async with EmbeddedValkey(settings.home / "valkey") as valkey:
@@ -259,6 +260,13 @@ async def migrate(settings: Settings) -> None:
         pass
 
 
+def open_copies(settings: Settings) -> "Copies":
+    """To fill the store of a benchmark."""
+    from adapters.storage.copies import Copies
+
+    return Copies(settings.database)
+
+
 async def check_databases(settings: Settings) -> None:
     """Raises Unavailable where a database is older than this program."""
     from adapters.storage import migrate as storage
@@ -284,9 +292,9 @@ async def open_readers(
 
     ``warm``: make the embedded reader ready in the background, so that no customer waits for it.
     """
-    from adapters.readers.ocr.reader import OcrReader
+    from adapters.readers.ocr.embedded import EmbeddedReader
 
-    ocr = OcrReader(clock)
+    ocr = EmbeddedReader(clock)
     readers: list[ScreenReader] = [ocr]
     async with AsyncExitStack() as stack:
         if warm:

@@ -113,3 +113,19 @@ def test_the_command_line_starts_light() -> None:
     code = f"import sys, bot.cli; print([m for m in {HEAVY!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_the_readers_load_nothing_before_a_picture_comes() -> None:
+    code = """
+import asyncio, sys
+from bot.app import open_readers
+from bot.settings import Settings
+
+async def opened():
+    async with open_readers(Settings(), Settings().clock()):
+        print([name for name in ("cv2", "onnxruntime") if name in sys.modules])
+
+asyncio.run(opened())
+"""
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
