@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import Connection, Integer, bindparam, func, or_, select
 
 from adapters.storage.columns import over
-from adapters.storage.rows import VOID, entry_of
+from adapters.storage.rows import VOID, entry_of, line_of
 from adapters.storage.tables import messages, sessions, turns
-from bot.domain.message import Entry
+from bot.domain.message import Entry, Sender
 from bot.domain.ports import View
 from bot.domain.session import Exchange, Turn
 from bot.domain.vocabulary import CustomerId, SessionId
@@ -37,6 +37,10 @@ _BEFORE = (
 )
 _CUSTOMER = select(sessions.c.customer).where(sessions.c.id == bindparam("of_session"))
 _LAST_SEQ = select(sessions.c.last_seq).where(sessions.c.id == bindparam("of_session"))
+
+
+def seq_of(tx: Connection, session: SessionId, key: str) -> int | None:
+    return line_of(tx, session, Sender.CUSTOMER, key)
 
 
 def unanswered(tx: Connection, limit: int) -> list[SessionId]:

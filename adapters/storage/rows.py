@@ -140,10 +140,11 @@ def write_line(
     return tx.execute(line, values).rowcount == 1
 
 
-def line_of(tx: Connection, session: SessionId, sender: Sender, key: str) -> int:
-    """The number of the line that was written under this key."""
+def line_of(tx: Connection, session: SessionId, sender: Sender, key: str) -> int | None:
+    """The number of the line that was written under this key, if there is one."""
     of = {"of_session": session, "of_sender": sender, "of_key": key}
-    return int(tx.execute(_LINE_OF, of).scalar_one())
+    seq: int | None = tx.execute(_LINE_OF, of).scalar_one_or_none()
+    return seq
 
 
 def entry_of(row: Row[Any]) -> Entry:

@@ -124,6 +124,7 @@ def accept(
 
 def accepted_before(tx: Connection, known: "Known", key: str) -> Accepted:
     seq = line_of(tx, known.session, Sender.CUSTOMER, key)
+    assert seq is not None  # nobody takes a line out of the log
     return Accepted(session=known.session, seq=seq, customer=known.customer, duplicate=True)
 
 
@@ -197,7 +198,9 @@ def say(tx: Connection, session: SessionId, agent: str, said: Reply, key: str, n
         raise BadRequest("Take the conversation over before you answer.")
     seq = append(tx, row, Sender.AGENT, said, now, key=key)
     if seq is None:
-        return line_of(tx, session, Sender.AGENT, key)
+        said_before = line_of(tx, session, Sender.AGENT, key)
+        assert said_before is not None
+        return said_before
     change(tx, session, last_seq=seq, active_at=now)
     note(tx, session, now, agent, "said", seq=seq)
     return seq

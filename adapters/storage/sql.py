@@ -44,6 +44,9 @@ class SqlStore:
         except sessions.Known as known:
             return await self._db.read(sessions.accepted_before, known, message.key)
 
+    async def seq_of(self, session: SessionId, key: str) -> int | None:
+        return await self._db.read(reads.seq_of, session, key)
+
     # turns
 
     async def claim(self, session: SessionId, holder: str, lease: timedelta) -> Claimed | None:

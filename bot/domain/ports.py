@@ -134,6 +134,10 @@ class Store(Protocol):
         """
         ...
 
+    async def seq_of(self, session: SessionId, key: str) -> int | None:
+        """The line of the customer's message that was kept under this key, if there is one."""
+        ...
+
     async def claim(self, session: SessionId, holder: str, lease: timedelta) -> Claimed | None:
         """Takes the session if it has unanswered messages and nobody holds it."""
         ...

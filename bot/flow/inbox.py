@@ -37,6 +37,8 @@ class Inbox:
         """
         check_text(message.text)
         accepted = await self._store.accept(session, message, customer, visitor=visitor)
+        for picture in message.attachments:  # it is here: nobody waits for it any longer
+            await self._cache.expect_picture(accepted.session, picture.id, None)
         if not accepted.duplicate:
             await self._cache.wake(accepted.session)
             await self._cache.announce(accepted.session, Live("entry", accepted.seq))

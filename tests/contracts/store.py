@@ -143,6 +143,8 @@ class StoreContract:
         assert {one.seq for one in accepted} == {1}
         assert sum(not one.duplicate for one in accepted) == 1
         assert len(await store.log(session, after=0)) == 1
+        assert await store.seq_of(session, "k1") == 1
+        assert await store.seq_of(session, "k2") is None
 
     async def test_a_first_message_opens_its_session(self, store: Store) -> None:
         named = await store.accept(SessionId("s1"), message("k1"), CustomerId("C1"))
