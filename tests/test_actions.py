@@ -81,8 +81,8 @@ def wording() -> Wording:
     return Wording(load_book(replies()))
 
 
-def actions(effects: Effects | None, orders: Answers) -> Actions:
-    return Actions(cast(Store, effects), cast(OrderSystem, orders), wording(), lambda: "key-1")
+def actions(effects: Effects | None, orders: Answers, new_id: str) -> Actions:
+    return Actions(cast(Store, effects), cast(OrderSystem, orders), wording(), lambda: new_id)
 
 
 def effect(**values: Any) -> Effect:
@@ -92,7 +92,7 @@ def effect(**values: Any) -> Effect:
         action=Action(name="stop_auto_renewal", target="SUB-1", status="proposed"),
         intent="stop_auto_renewal",
     )
-    to_do = actions(None, Answers([]))
+    to_do = actions(None, Answers([]), new_id="key-1")
     proposal = to_do.propose(outcome, Language.ZH_HANS, NOW)
     made = to_do.confirm(proposal, SESSION, CustomerId("me"), Language.ZH_HANS)
     return made.model_copy(update=values)
@@ -100,7 +100,7 @@ def effect(**values: Any) -> Effect:
 
 async def performed(effects: Effects, orders: Answers, times: int = 1) -> Effects:
     for _ in range(times):
-        await actions(effects, orders).perform(effects.effect.proposal.id)
+        await actions(effects, orders, new_id="another key").perform(effects.effect.proposal.id)
     return effects
 
 

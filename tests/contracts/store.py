@@ -471,6 +471,22 @@ class StoreContract:
         assert noted.owner is Owner.HUMAN
         assert noted.version > claimed.version
 
+    async def test_a_person_who_comes_while_a_turn_is_committed_has_the_session(
+        self, store: Store, other: Store, session: SessionId
+    ) -> None:
+        """Whichever of the two is first: the bot says nothing after it, and owns nothing."""
+        for number in range(40):
+            await store.accept(session, message(f"k{number}"))
+            claimed = await claim(store, session)
+            turn = store.commit(claimed.ticket, draft(claimed))
+            await asyncio.gather(turn, other.take_over(session, "ann"), return_exceptions=True)
+            assert await store.claim_reply(session, LEASE) is None
+            await store.say(session, "ann", Reply(text="我来"), f"say{number}")
+            await store.settle_reply(await next_reply(store, session))
+            await store.hand_back(session, "ann")
+            await talk(store, session, f"after{number}")
+            await store.settle_reply(await next_reply(store, session))
+
     async def test_a_reply_on_its_way_when_a_person_comes_is_not_tried_again(
         self, store: Store, session: SessionId
     ) -> None:
@@ -520,7 +536,8 @@ class StoreContract:
         assert claimed.effect.proposal.action == REFUND
         assert await store.due_effects(9) == []
         await store.settle_effect(claimed, DONE, Reply(text="已退款", quick_replies=("谢谢",)))
-        await store.settle_effect(claimed, DONE, Reply(text="已退款", quick_replies=("谢谢",)))
+        later = REFUND.model_copy(update={"status": "failed"})
+        await store.settle_effect(claimed, later, Reply(text="没有退成"))
         assert await store.due_effects(9) == []
         assert await store.claim_effect(id, LEASE) is None
         assert await texts(store, session) == ["是的", "已退款"]
