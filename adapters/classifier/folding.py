@@ -28,9 +28,13 @@ def fold(text: str) -> str:
 
     Of a long text the head and the tail are kept: what is asked stands in one of them.
     """
-    if len(text) > _LONGEST_HEAD + _LONGEST_TAIL:
-        text = f"{text[:_LONGEST_HEAD]} {text[-_LONGEST_TAIL:]}"
-    text = unicodedata.normalize("NFKC", text).lower()
+    text = _shortened(unicodedata.normalize("NFKC", _shortened(text)).lower())  # one character may become 18
     text = _to_simplified().convert(_INVISIBLE.sub("", text)).replace("’", "'")
     text = _NUMBER.sub("0", _LONG_NUMBER.sub("9", _LINK.sub("@", text)))
     return _SPACE.sub(" ", _RUN.sub(r"\1\1", text)).strip()
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST_HEAD + _LONGEST_TAIL:
+        return text
+    return f"{text[:_LONGEST_HEAD]} {text[-_LONGEST_TAIL:]}"

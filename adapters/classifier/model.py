@@ -1,75 +1,87 @@
 """The trained weights, and their file."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.classifier.kept import written_whole
+from adapters.classifier.features import Features
+from adapters.classifier.first_layer import CommonPieces
+from adapters.classifier.kept import keep, kept
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A linear model over named features, weighted by rarity, and over a sentence vector.
+    """A linear model over hashed features, weighted by rarity, and over a sentence vector.
 
-    ``rarity`` has one value a feature and, last, that of a feature never seen. ``weights`` and ``slopes``
-    have a row a feature or dimension, a column an intent.
+    ``vocabulary`` ascends. ``rarity`` has one value a feature and, last, that of a feature never seen.
+    ``weights`` and ``slopes`` have a row a feature or dimension, a column an intent.
     """
 
     intents: tuple[str, ...]
-    vocabulary: dict[str, int]
-    rarity: NDArray[np.float32]
-    weights: NDArray[np.float32]
-    slopes: NDArray[np.float32]
-    bias: NDArray[np.float32]
+    vocabulary: Features
+    rarity: Floats
+    weights: Floats
+    slopes: Floats
+    bias: Floats
     temperature: float
+    common: CommonPieces
+    """The word pieces of the examples."""
 
-    def probabilities(self, features: Sequence[str], vector: NDArray[np.float32]) -> NDArray[np.float64]:
+    def probabilities(self, features: Features, vector: Floats) -> NDArray[np.float64]:
         """How likely each intent is, in the order of ``intents``."""
         known, values = self._weighed(features)
         scores = values @ self.weights[known] + vector @ self.slopes + self.bias
         return softmax(scores / self.temperature)
 
-    def _weighed(self, features: Sequence[str]) -> tuple[list[int], NDArray[np.float32]]:
-        """The known features of a text and their values.
+    def _weighed(self, features: Features) -> tuple[NDArray[np.intp], Floats]:
+        """The places of the known features of a text, and their values.
 
         The unknown ones count in its length, so that a text of unknown words pulls in no direction.
         """
-        known = [self.vocabulary[feature] for feature in features if feature in self.vocabulary]
+        places = np.minimum(self.vocabulary.searchsorted(features), len(self.vocabulary) - 1)
+        known = places[self.vocabulary[places] == features]
         values = self.rarity[known]
         unknown = (len(features) - len(known)) * float(self.rarity[-1]) ** 2
         length = (float(values @ values) + unknown) ** 0.5
-        return known, values / (length or 1.0)
+        return known, values / np.float32(length or 1.0)
 
     def save(self, file: Path) -> None:
-        with written_whole(file) as stream:
-            np.savez(
-                stream,
-                intents=np.array(self.intents),
-                vocabulary=np.frombuffer("\n".join(self.vocabulary).encode(), dtype=np.uint8),
-                rarity=self.rarity,
-                weights=self.weights,
-                slopes=self.slopes,
-                bias=self.bias,
-                temperature=np.array(self.temperature),
-            )
+        keep(
+            file,
+            {
+                "intents": np.array(self.intents),
+                "vocabulary": self.vocabulary,
+                "rarity": self.rarity,
+                "weights": self.weights,
+                "slopes": self.slopes,
+                "bias": self.bias,
+                "temperature": np.array(self.temperature),
+                "common_numbers": self.common.numbers,
+                "common_rows": self.common.rows,
+                "common_scale": self.common.scale,
+            },
+        )
 
     @classmethod
-    def load(cls, file: Path) -> "Model":
-        """Raises OSError, KeyError, ValueError, EOFError or zipfile.BadZipFile for what is no such file."""
-        with np.load(file, allow_pickle=False) as arrays:
-            names = arrays["vocabulary"].tobytes().decode().split("\n")
-            return cls(
-                intents=tuple(str(intent) for intent in arrays["intents"]),
-                vocabulary={name: index for index, name in enumerate(names)},
-                rarity=arrays["rarity"],
-                weights=arrays["weights"],
-                slopes=arrays["slopes"],
-                bias=arrays["bias"],
-                temperature=float(arrays["temperature"]),
-            )
+    def load(cls, file: Path) -> "Model | None":
+        """The model in the file, or None where there is no sound one."""
+        arrays = kept(file, tables=["common_rows"])
+        if arrays is None:
+            return None
+        return cls(
+            intents=tuple(arrays["intents"].tolist()),
+            vocabulary=arrays["vocabulary"],
+            rarity=arrays["rarity"],
+            weights=arrays["weights"],
+            slopes=arrays["slopes"],
+            bias=arrays["bias"],
+            temperature=float(arrays["temperature"]),
+            common=CommonPieces(arrays["common_numbers"], arrays["common_rows"], arrays["common_scale"]),
+        )
 
 
 def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,17 +1,17 @@
 """Train the model from examples: multinomial logistic regression, calibrated on a held-back part."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from threadpoolctl import threadpool_limits
 
 from adapters.classifier.descent import least
 from adapters.classifier.encoder import Encoder
 from adapters.classifier.examples import Example
-from adapters.classifier.features import features
+from adapters.classifier.features import Features, features
+from adapters.classifier.folding import fold
 from adapters.classifier.meaning import vectors
 from adapters.classifier.model import Model, softmax
 
@@ -28,16 +28,13 @@ _TEMPERATURES = np.geomspace(0.3, 3, 96)
 
 def train(examples: Sequence[Example], encoder: Encoder) -> Model:
     """The same examples give the same model."""
-    with threadpool_limits(limits=1, user_api="blas"):  # more threads wait for each other at such sizes
-        return _train(examples, encoder)
-
-
-def _train(examples: Sequence[Example], encoder: Encoder) -> Model:
     intents = tuple(sorted({example.intent for example in examples}))
-    vocabulary, rarity, grams = _grams(features(example.text, example.last_bot) for example in examples)
+    asked = [(fold(example.text), fold(example.last_bot or "")) for example in examples]
+    common = encoder.common_pieces([sentence for pair in asked for sentence in pair])
+    vocabulary, rarity, grams = _grams([features(*pair) for pair in asked])
     whole = _Data(
         grams=grams,
-        vectors=vectors(encoder, [(example.text, example.last_bot) for example in examples]),
+        vectors=vectors(encoder.with_common(common).encode, asked),
         answers=np.array([intents.index(example.intent) for example in examples]),
     )
     held_back = _held_back(whole.answers)
@@ -46,7 +43,7 @@ def _train(examples: Sequence[Example], encoder: Encoder) -> Model:
     temperature = _temperature(whole.part(held_back), partly)
     fitted = _fit(whole, partly, _ROUNDS_ON_ALL)
     weights, slopes, bias = np.split(fitted, [len(vocabulary), -1])
-    return Model(intents, vocabulary, rarity, weights, slopes, bias[0], temperature)
+    return Model(intents, vocabulary, rarity, weights, slopes, bias[0], temperature, common)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +70,20 @@ class _Data:
         return np.concatenate([grams, dense, [share.sum()]], dtype=np.float32)
 
 
-def _grams(rows: Iterable[Sequence[str]]) -> tuple[dict[str, int], Floats, csr_matrix]:
+def _grams(rows: Sequence[Features]) -> tuple[Features, Floats, csr_matrix]:
     """The features that occur twice or more, how rare each is (last, an unknown one), and their values.
 
     As ``Model`` weighs them: a feature that occurs once counts in a row's length as an unknown one does.
     """
-    numbers: dict[str, int] = {}
-    lengths: list[int] = []
-    flat = np.fromiter(_numbered(rows, numbers, lengths), np.int32)
-    counts = np.bincount(flat)
+    lengths = [len(row) for row in rows]
+    names, flat, counts = np.unique(np.concatenate(rows), return_inverse=True, return_counts=True)
     rarity = (np.log((1 + len(lengths)) / (1 + counts)) + 1).astype(np.float32)
     row = np.repeat(np.arange(len(lengths)), lengths)
     values = rarity[flat] / np.sqrt(np.bincount(row, rarity[flat].astype(np.float64) ** 2))[row]
     known = counts > 1
-    grams = csr_matrix((values, (row, flat)), shape=(len(lengths), len(numbers)), dtype=np.float32)[:, known]
-    names = [name for name, number in numbers.items() if known[number]]
+    grams = csr_matrix((values, (row, flat)), shape=(len(lengths), len(names)), dtype=np.float32)[:, known]
     unseen = np.log((1 + len(lengths)) / 2) + 1
-    return (
-        {name: place for place, name in enumerate(names)},
-        np.append(rarity[known], np.float32(unseen)),
-        grams,
-    )
-
-
-def _numbered(rows: Iterable[Sequence[str]], numbers: dict[str, int], lengths: list[int]) -> Iterator[int]:
-    """The number of every feature of every row; new ones are added to ``numbers``, and rows to ``lengths``."""
-    for row in rows:
-        lengths.append(len(row))
-        for feature in row:
-            yield numbers.setdefault(feature, len(numbers))
+    return names[known], np.append(rarity[known], np.float32(unseen)), grams
 
 
 def _fit(data: _Data, start: Floats, rounds: int) -> Floats:

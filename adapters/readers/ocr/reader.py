@@ -2,33 +2,20 @@
 
 import asyncio
 import hashlib
-import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-
-from adapters.readers.ocr.boxes import tightened, turned
-from adapters.readers.ocr.claims import Locale
-from adapters.readers.ocr.detector import Image
-from adapters.readers.ocr.facts import find_facts
-from adapters.readers.ocr.flags import find_flags
-from adapters.readers.ocr.folding import is_traditional
-from adapters.readers.ocr.layout import Sheet
 from adapters.readers.ocr.memory import LRUCache
-from adapters.readers.ocr.money import page_currencies
-from adapters.readers.ocr.pages import classify
-from adapters.readers.ocr.sight import Seeing, Sight
-from adapters.readers.ocr.tidying import tidied
-from bot.domain.errors import ReaderDown
-from bot.domain.reading import Fact, Picture, Reading, Seen
-from bot.domain.vocabulary import PageLanguage
+from bot.domain.reading import Picture, Reading, Seen
+
+if TYPE_CHECKING:
+    from adapters.readers.ocr.picture_reader import PictureReader
 
 REMEMBERED = 128
-_DAY_FIRST = frozenset({"HKD", "GBP", "EUR", "SGD", "AUD", "NZD", "INR", "MYR"})
 
 
 class OcrReader:
@@ -38,7 +25,9 @@ class OcrReader:
 
     def __init__(self, now: Callable[[], datetime], threads: int = 2) -> None:
         self._now = now
-        self._sight = Sight(threads)
+        self._threads_of_models = threads
+        self._opening = Lock()
+        self._opened: PictureReader | None = None
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ocr-page")
         self._remembered = LRUCache[tuple[str, str], Reading](REMEMBERED)
 
@@ -52,7 +41,7 @@ class OcrReader:
 
     def warm_up(self) -> None:
         """Loads the models and runs them once, so that the first customer does not wait for it. Blocks."""
-        self._sight.warm_up()
+        self._reader().warm_up()
 
     def read_one(self, picture: Picture) -> Reading:
         """Blocks: call it from a thread. Raises ReaderDown for bytes that OpenCV cannot open.
@@ -63,46 +52,14 @@ class OcrReader:
         key = hashlib.sha256(picture.data).hexdigest(), f"{now:%Y-%m-%dT%H:%M}"
         reading = self._remembered.get(key)
         if reading is None:
-            reading = self._interpret(self._sight.see(_decoded(picture.data)), now)
+            reading = self._reader().read(picture.data, now)
             self._remembered.put(key, reading)
         return reading.model_copy(update={"ms": round((time.perf_counter() - started) * 1000, 1)})
 
-    def _interpret(self, seeing: Seeing, now: datetime) -> Reading:
-        height, width = seeing.image.shape[:2]
-        text = "\n".join(line.key for line in seeing.lines)
-        printed = "".join(line.text for line in seeing.lines)
-        currencies = page_currencies(text, is_traditional(printed))
-        day_first = currencies["$"] in _DAY_FIRST or bool(re.search("[£€]", text))
-        locale = Locale(now, currencies, day_first)
-        sheet = Sheet(tidied(seeing.lines, width, height), width, height)
-        page = classify(sheet, locale)
-        return Reading(
-            page=page,
-            language=language_of(printed),
-            facts=tuple(_placed(fact, seeing) for fact in find_facts(sheet, page, locale, seeing.image)),
-            flags=find_flags(seeing.image, seeing.lines, seeing.found),
-            reader=self.name,
-        )
+    def _reader(self) -> "PictureReader":
+        """Loaded with the first picture: a bot that only talks needs neither OpenCV nor the models."""
+        from adapters.readers.ocr.picture_reader import PictureReader
 
-
-def _decoded(data: bytes) -> Image:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    if image is None:
-        raise ReaderDown("The OCR reader cannot open this picture.")
-    return np.asarray(image, np.uint8)
-
-
-def _placed(fact: Fact, seeing: Seeing) -> Fact:
-    """With its box as tight as its letters, in the picture as it was given."""
-    height, width = seeing.image.shape[:2]
-    box = tightened(seeing.image, fact.box) if fact.text else fact.box
-    return fact.model_copy(update={"box": turned(box, width, height) if seeing.upside_down else box})
-
-
-def language_of(text: str) -> PageLanguage | None:
-    """By script: a few Chinese characters make a page Chinese, for Chinese pages hold English names."""
-    chinese = len(re.findall(r"[\u4e00-\u9fff]", text))
-    latin = len(re.findall(r"[A-Za-z]", text))
-    if chinese + latin < 4:
-        return None
-    return "zh" if chinese * 3 >= latin else "en"
+        with self._opening:
+            self._opened = self._opened or PictureReader(self.name, self._threads_of_models)
+            return self._opened
