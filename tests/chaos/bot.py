@@ -1,5 +1,8 @@
 """The bot under test: all of it real, but for its pace, its clock's skew and the reader of its pictures."""
 
+import asyncio
+import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -113,9 +116,17 @@ async def live(birth: Birth, board: Board, classifier: Classifier, report: Calla
     opened = open_app(
         settings, readers=[ScriptedReader()], classifier=classifier, pace=QUICK, wrap=failpoints
     )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, tell_where_it_stands)
     with ended_by_sigterm(), listening(settings) as listener:
         async with opened as app:
             await say_complaints(app)
             async with serving(app, birth.role, listener) as running:
                 report(event="ready")
                 await running.end()
+
+
+def tell_where_it_stands() -> None:
+    """Into the log: what each task waits for, where something is stuck."""
+    for task in asyncio.all_tasks():
+        task.print_stack(file=sys.stderr)
+    sys.stderr.flush()

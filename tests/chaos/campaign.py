@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -96,6 +97,8 @@ async def concluded(campaign: Campaign) -> Outcome:
         found.append(Violation("stuck", "customers still wait", str(len(crowd.inside))))
     if not await drained(stage, DRAINS_WITHIN):
         found.append(Violation("stuck", "not drained", f"after {DRAINS_WITHIN:.0f} s"))
+        for slot in campaign.bots.slots:
+            campaign.bots.signal(slot, signal.SIGUSR2)
     seconds = campaign.seconds
     await campaign.bots.stop()
     accounts = crowd.accounts

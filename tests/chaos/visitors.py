@@ -12,7 +12,7 @@ import httpx
 from tests.chaos.bot import KEY, SECRET
 from tests.chaos.drawing import drawn
 from tests.chaos.shop import Step, name_of, talk
-from tests.customer import BREATH, NO_TLS, PASSING, Customer, Frame, Line, Refused, Wire
+from tests.customer import BREATH, NO_TLS, PASSING, Customer, Frame, Refused, Wire
 
 DOUBLED = 0.2
 """The part of messages that come twice."""
@@ -64,7 +64,10 @@ class Visitor(Customer):
         for step in steps:
             for fragment in step.before:
                 await self._say(fragment, None)
-            if not await self._answered(await self._say(step.text, step), step):
+            answer = await self._answer(await self._say(step.text, step), step)
+            while step.is_asked_again(answer):
+                answer = await self._answer(await self._say(step.text, step), step)
+            if not step.is_answered(answer):
                 return
 
     def close(self) -> Account:
@@ -85,24 +88,26 @@ class Visitor(Customer):
         self.account.said.append(Said(client_id, seq, step))
         return seq
 
-    async def _answered(self, seq: int, step: Step) -> bool:
+    async def _answer(self, seq: int, step: Step) -> str:
+        """What settles a question; nothing where nothing came."""
         self.asked = asked = time.monotonic()
 
-        def later() -> list[Line]:
-            return [line for line in self.screen.lines.values() if line.seq > seq and line.is_answer]
-
-        def comes() -> bool:
-            return any(step.answer in line.text or is_honest(line.text) for line in later())
+        def settles() -> str | None:
+            later = [line.text for line in self.screen.lines.values() if line.seq > seq and line.is_answer]
+            answers = [text for text in later if step.is_answered(text)]
+            return next(
+                iter([*answers, *filter(step.is_asked_again, later), *filter(is_honest, later)]), None
+            )
 
         try:
-            await self._until(comes)
+            await self._until(lambda: settles() is not None)
         except TimeoutError:
             self.account.faults.append(f"{self.session}: no answer to line {seq}")
-            return False
+            return ""
         finally:
             self.asked = None
         self.account.waited.append(time.monotonic() - asked)
-        return any(step.answer in line.text for line in later())
+        return settles() or ""
 
     # the platform
 
