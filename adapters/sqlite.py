@@ -6,9 +6,11 @@ Transactions that wait are committed together, each under a savepoint of its own
 import asyncio
 import fcntl
 import sqlite3
+import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -35,8 +37,7 @@ class Reading:
     """Transactions that only look, side by side, each at one state of the database."""
 
     def __init__(self, url: URL, patience: float) -> None:
-        self._engine = create_engine(url, pool_size=READERS, max_overflow=0)
-        event.listen(self._engine, "connect", lambda raw, _: _prepare(raw, patience))
+        self._connections = _Connections(url, READERS, patience)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
 
     async def run(
@@ -47,13 +48,12 @@ class Reading:
         return await asyncio.wrap_future(begun)
 
     def _look(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.begin() as tx:
-            _do(tx, "BEGIN")  # as an event's listener it would be asked at every statement
+        with self._connections.transaction("BEGIN") as tx:
             return work(tx)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
-        self._engine.dispose()
+        self._connections.close()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +69,7 @@ class Writing:
     """Transactions that change something, in the order in which they are asked for."""
 
     def __init__(self, url: URL, patience: float) -> None:
-        self._engine = create_engine(url, pool_size=1, max_overflow=0)
-        event.listen(self._engine, "connect", lambda raw, _: _prepare(raw, patience))
+        self._connections = _Connections(url, 1, patience)
         self._turn = _Turn(url, patience)
         self._waiting: deque[_Job] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
@@ -102,14 +101,13 @@ class Writing:
     def _together(self, jobs: Sequence[_Job]) -> list[Any]:
         if monotonic() > jobs[0].by:
             raise TimeoutError("too many transactions are waiting")
-        with self._turn, self._engine.begin() as tx:
-            # one that reads first and writes later would fail under a second process: lock at once
-            _do(tx, "BEGIN IMMEDIATE")
+        # one that reads first and writes later would fail under a second process: lock at once
+        with self._turn, self._connections.transaction("BEGIN IMMEDIATE") as tx:
             return [jobs[0].work(tx)] if len(jobs) == 1 else [_apart(tx, job) for job in jobs]
 
     async def close(self) -> None:
         await asyncio.to_thread(self._thread.shutdown)
-        self._engine.dispose()
+        self._connections.close()
         self._turn.close()
 
 
@@ -133,6 +131,34 @@ def _tell(jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
             job.answer.set_exception(outcome)
         else:
             job.answer.set_result(outcome)
+
+
+class _Connections:
+    """One for each thread, kept from transaction to transaction until one fails."""
+
+    def __init__(self, url: URL, threads: int, patience: float) -> None:
+        self._engine = create_engine(url, pool_size=threads, max_overflow=0)
+        event.listen(self._engine, "connect", lambda raw, _: _prepare(raw, patience))
+        self._kept: dict[int, Connection] = {}
+
+    @contextmanager
+    def transaction(self, begin: str) -> Iterator[Connection]:
+        thread = threading.get_ident()
+        connection = self._kept.pop(thread, None) or self._engine.connect()
+        try:
+            with connection.begin():
+                _do(connection, begin)  # as an event's listener it would be asked at every statement
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._kept[thread] = connection
+
+    def close(self) -> None:
+        """When the threads have ended."""
+        for connection in self._kept.values():
+            connection.close()
+        self._engine.dispose()
 
 
 class _Turn:
