@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 import sys
 import time
 from collections import Counter
@@ -97,10 +96,11 @@ async def concluded(campaign: Campaign) -> Outcome:
         found.append(Violation("stuck", "customers still wait", str(len(crowd.inside))))
     if not await drained(stage, DRAINS_WITHIN):
         found.append(Violation("stuck", "not drained", f"after {DRAINS_WITHIN:.0f} s"))
-        for slot in campaign.bots.slots:
-            campaign.bots.signal(slot, signal.SIGUSR2)
+        campaign.bots.tell_where_they_stand()
     seconds = campaign.seconds
-    await campaign.bots.stop()
+    for slot in await campaign.bots.stop():
+        found.append(Violation("stuck", "does not stop", f"{slot.birth.role} {slot.number}"))
+        campaign.bots.tell_where_they_stand()
     accounts = crowd.accounts
     found += await violations(stage, accounts)
     return Outcome(
