@@ -17,7 +17,7 @@ from tests.customer import BREATH, NO_TLS, PASSING, Customer, Frame, Refused, Wi
 DOUBLED = 0.2
 """The part of messages that come twice."""
 
-HONEST = ("系统这会儿出了点问题", "已经在为您排队", "这次操作一直没有成功")
+HONEST = ("系统这会儿出了点问题", "已经在为您排队", "这次操作一直没有成功", "这张图片我看不清")
 """What says that there is no answer now: after it a customer has a person's queue, and nothing more to ask."""
 
 
