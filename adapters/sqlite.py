@@ -21,7 +21,7 @@ from sqlalchemy import URL, Connection, create_engine, event, exc
 P = ParamSpec("P")
 T = TypeVar("T")
 
-READERS = 4
+READERS = 2
 
 QUEUES = 10.0
 """Seconds for which a transaction waits for those before it."""

@@ -37,6 +37,7 @@ from bot.domain.vocabulary import INTENTS, IntentName
 from bot.flow.actions import Actions
 from bot.flow.conversation import ConversationManager
 from bot.flow.decision import Decision
+from bot.flow.holding import HoldingAnswers
 from bot.flow.inbox import Inbox
 from bot.flow.outbox import Outbox
 from bot.flow.perception import Ladder, Perception
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from adapters.orders.demo.screenshots import Sample, Screenshot
     from adapters.orders.file import OrderFile
     from adapters.orders.sql import SqlOrders
+    from adapters.storage.copies import Copies
 
 
 INSTALLED = Path(sys.prefix) / "share" / "shotdesk"
@@ -108,6 +110,7 @@ async def open_app(
     """
     from adapters.channels.web import WebChannel
     from adapters.database import Database
+    from adapters.orders.guarded import GuardedOrders
     from adapters.pictures.safe import SafePictures
     from adapters.storage.media import FileMedia
     from adapters.storage.sql import SqlStore
@@ -122,11 +125,11 @@ async def open_app(
         stack.push_async_callback(database.close)
         if orders is None:
             orders = await stack.enter_async_context(opened_orders(settings, migrated=False))
-        orders = wrap("orders", orders)
         safe = SafePictures(ids)
         stack.push_async_callback(safe.aclose)
         pictures: PictureTool = wrap("pictures", safe)
         store: Store = wrap("store", SqlStore(database, clock, ids))
+        orders = GuardedOrders(wrap("orders", orders), store.resume, pace)
         media: MediaStore = wrap("media", FileMedia(database, settings.home / "media", clock))
         if not readers:
             readers = await stack.enter_async_context(open_readers(settings, clock, warm=warm))
@@ -135,6 +138,7 @@ async def open_app(
         channels: dict[str, Channel] = {"web": wrap("channel.web", WebChannel(cache))}
         actions = Actions(store, orders, wording, ids, pace)
         inbox = Inbox(store, cache, clock, f"{os.uname().nodename}:{os.getpid()}", pace)
+        outbox = Outbox(store, channels, pace)
         conversation = ConversationManager(
             inbox,
             Perception(ladder, media, pictures),
@@ -145,9 +149,10 @@ async def open_app(
             ),
             orders,
             Decision(load_handlers(), wording, actions),
+            HoldingAnswers(store, outbox.deliver, wording, pace),
             clock,
+            pace,
         )
-        outbox = Outbox(store, channels, pace)
         workers = Workers(store, cache, media, conversation, actions, outbox, pace)
         yield App(
             settings,
@@ -174,14 +179,14 @@ async def _cache(settings: Settings, pace: Pace) -> AsyncIterator[SessionCache]:
     async with AsyncExitStack() as stack:
         url = settings.redis_url
         if url is None:
-            url = await stack.enter_async_context(_valkey(settings))
+            url = await stack.enter_async_context(embedded_valkey(settings))
         cache = RedisCache(url, pace.redis_pause)
         stack.push_async_callback(cache.close)
         yield cache
 
 
 @asynccontextmanager
-async def _valkey(settings: Settings) -> AsyncIterator[str]:
+async def embedded_valkey(settings: Settings) -> AsyncIterator[str]:
     from adapters.storage.embedded import EmbeddedValkey
 
     async with EmbeddedValkey(settings.home / "valkey") as valkey:
@@ -255,6 +260,13 @@ async def migrate(settings: Settings) -> None:
         pass
 
 
+def open_copies(settings: Settings) -> "Copies":
+    """To fill the store of a benchmark."""
+    from adapters.storage.copies import Copies
+
+    return Copies(settings.database)
+
+
 async def check_databases(settings: Settings) -> None:
     """Raises Unavailable where a database is older than this program."""
     from adapters.storage import migrate as storage
@@ -280,9 +292,9 @@ async def open_readers(
 
     ``warm``: make the embedded reader ready in the background, so that no customer waits for it.
     """
-    from adapters.readers.ocr.reader import OcrReader
+    from adapters.readers.ocr.embedded import EmbeddedReader
 
-    ocr = OcrReader(clock)
+    ocr = EmbeddedReader(clock)
     readers: list[ScreenReader] = [ocr]
     async with AsyncExitStack() as stack:
         if warm:

@@ -132,6 +132,60 @@ def show(number: str, _: bool) -> None:
     _run(lambda: show_record(number, Out(as_json=True)))
 
 
+@main.group()
+def bench() -> None:
+    """The project's benchmarks, on databases and a Redis of their own.
+
+    PostgreSQL is the server of SHOTDESK_DATABASE_URL, in a database made for the while, or a throw-away one
+    where the extra 'test' is installed. Redis is that of SHOTDESK_REDIS_URL, which nothing else should use.
+    """
+
+
+DATABASE = click.option(
+    "--database",
+    "databases",
+    multiple=True,
+    type=click.Choice(["sqlite", "postgresql"]),
+    help="Only on this one; may be given again.",
+)
+
+
+@bench.command()
+@DATABASE
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--turns", default=600, show_default=True, type=click.IntRange(32), help="Of each measurement.")
+@JSON
+def turns(databases: tuple[str, ...], rounds: int, turns: int, as_json: bool) -> None:
+    """Text turns: latency, rate, processor time and memory, beside a bare socket with one Redis pipeline."""
+    from bot.commands.bench import bench_turns
+
+    _run(lambda: bench_turns(databases, rounds, turns, Out(as_json)))
+
+
+@bench.command()
+@click.option("--sockets", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--turns", default=200, show_default=True, type=click.IntRange(1), help="Of each measurement.")
+@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(0.1), help="Spent idling.")
+@JSON
+def sockets(sockets: int, turns: int, seconds: float, as_json: bool) -> None:
+    """Idle sockets: their memory, and how long a message takes meanwhile."""
+    from bot.commands.bench import bench_sockets
+
+    _run(lambda: bench_sockets(sockets, turns, seconds, Out(as_json)))
+
+
+@bench.command()
+@DATABASE
+@click.option("--conversations", default=1_000_000, show_default=True, type=click.IntRange(1000))
+@click.option("--turns", default=200, show_default=True, type=click.IntRange(8), help="Of each measurement.")
+@JSON
+def growth(databases: tuple[str, ...], conversations: int, turns: int, as_json: bool) -> None:
+    """Turns with 1,000 and with very many stored conversations, and in a long session."""
+    from bot.commands.bench import bench_growth
+
+    _run(lambda: bench_growth(databases, conversations, turns, Out(as_json)))
+
+
 @main.command()
 @JSON
 def migrate(as_json: bool) -> None:

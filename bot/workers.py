@@ -51,15 +51,18 @@ class Workers:
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._once_more: set[str] = set()
 
-    async def attend(self, session: SessionId) -> Taken | None:
-        """One visit: a turn, if there is one to take, the effect that it confirmed, the replies."""
-        taken = await self._conversation.handle(session)
+    async def attend(self, session: SessionId, *, patient: bool = False) -> Taken | None:
+        """One visit: a turn, if there is one to take, the effect that it confirmed, the replies.
+
+        ``patient``: somebody will come again, so that a turn may be put off.
+        """
+        taken = await self._conversation.handle(session, patient=patient)
         if taken is None:
             await self._outbox.deliver(session)
             return None
         _count(taken.draft)
         if effect := taken.draft.effect:
-            await self._actions.perform(effect.proposal.id)
+            await self._actions.perform(effect.proposal.id, timedelta(milliseconds=taken.draft.turn.ms))
         await self._outbox.deliver(session, taken.kept.outgoing)
         return taken
 
@@ -116,7 +119,7 @@ class Workers:
             log.info("media.swept", removed=await self._media.sweep())
 
     async def _answer(self, session: SessionId) -> None:
-        while (taken := await self.attend(session)) and taken.kept.more:
+        while (taken := await self.attend(session, patient=True)) and taken.kept.more:
             pass
 
     def _visit(self, visit: Callable[[Id], Awaitable[None]], id: Id) -> None:

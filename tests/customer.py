@@ -8,20 +8,29 @@ it writes down what no customer may ever see.
 import asyncio
 import json
 import ssl
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from bot.doors.widget import sign
+from tests.screen import Frame as Frame
+from tests.screen import Line as Line
+from tests.screen import Screen as Screen
 
 ACCEPTED_WITHIN = 5.0
-"""Seconds after which a message that was not accepted is sent again; the second time over a new socket."""
+"""Seconds after which a message that was not accepted is sent again, at most: less where a customer is
+impatient, twice as long after each time."""
+
+SILENT = 5.0
+"""Seconds without a frame after which a socket on which something should come is given up."""
 
 AGAIN_AFTER, AGAIN_AT_MOST = 0.05, 1.0
 """Seconds before a lost socket is opened again: twice as long after each failure, up to the second."""
@@ -29,15 +38,13 @@ AGAIN_AFTER, AGAIN_AT_MOST = 0.05, 1.0
 BREATH = 0.5
 """Seconds before something is sent again that was refused for now."""
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which a customer gives up: no measure of anything."""
 
 PASSING = {"unavailable", "too_many_requests", "too_slow"}
 """Errors after which the same may be sent again."""
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-Frame = dict[str, Any]
 
 
 class Refused(Exception):
@@ -53,77 +60,12 @@ class Cut:
     when: Literal["before", "after"]
 
 
-def random_cuts(random: Random, frames: int = 6) -> Iterator[Cut]:
-    """A cut for each new socket, without end."""
+def random_cuts(random: Random, frames: int = 8) -> Iterator[Cut]:
+    """A cut for each new socket, without end. Less is sent than received."""
     while True:
         way: Literal["sent", "received"] = random.choice(("sent", "received"))
-        yield Cut(way, random.randint(1, frames), random.choice(("before", "after")))
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the log. ``frame`` is all of it, as it came."""
-
-    seq: int
-    sender: str
-    text: str
-    client_id: str | None
-    frame: Frame = field(repr=False)
-
-    @classmethod
-    def of(cls, frame: Frame) -> "Line":
-        return cls(frame["seq"], frame["from"], frame["text"], frame.get("client_id"), frame)
-
-    @property
-    def is_answer(self) -> bool:
-        return self.sender != "customer"
-
-
-class Screen:
-    """What a customer sees of a session.
-
-    ``faults`` are sentences about what may never be seen; ``missing`` the numbers of lines that were left out
-    without a word (a bot's line that a person's take-over made void may be among them).
-    """
-
-    def __init__(self) -> None:
-        self.lines: dict[int, Line] = {}
-        self.seqs: dict[str, int] = {}
-        """The number of each message of this customer's, as ``accepted`` or its line said."""
-        self.faults: list[str] = []
-        self.missing: set[int] = set()
-        self.last = 0
-
-    def begin(self, after: int, last: int, *, announced: bool) -> None:
-        """A hello: the lines after ``after`` follow. Elsewhere than where we are only if that was announced."""
-        if announced:
-            self.lines.clear()
-            self.seqs.clear()
-            self.last = after
-        elif after != self.last or last < after:
-            self.faults.append(
-                f"we are at line {self.last}; the bot, at {last}, goes on from {after} unasked"
-            )
-
-    def accept(self, client_id: str, seq: int) -> None:
-        if self.seqs.setdefault(client_id, seq) != seq:
-            self.faults.append(f"message {client_id} was line {self.seqs[client_id]}, and now is {seq}")
-
-    def show(self, line: Line) -> None:
-        if line.seq <= self.last:
-            same = self.lines.get(line.seq) == line
-            self.faults.append(f"line {line.seq} came after {self.last}" + ("" if same else ": another one"))
-            return
-        self.missing.update(range(self.last + 1, line.seq))
-        self.lines[line.seq] = line
-        self.last = line.seq
-        if line.client_id:
-            self.accept(line.client_id, line.seq)
-
-    def answer(self, seq: int) -> Line | None:
-        """The first answer after the line ``seq``."""
-        later = (line for line in self.lines.values() if line.seq > seq and line.is_answer)
-        return min(later, key=lambda line: line.seq, default=None)
+        frame = random.randint(1, frames if way == "received" else 3)
+        yield Cut(way, frame, random.choice(("before", "after")))
 
 
 class Wire:
@@ -161,7 +103,7 @@ class Wire:
 class Customer:
     """One tab of one customer; a second tab of the same session is another Customer with its ``session``.
 
-    ``cuts`` says for each new socket where it is torn.
+    ``cuts`` says for each new socket where it is torn, ``accepted_within`` how soon the same is sent again.
     """
 
     def __init__(
@@ -172,19 +114,24 @@ class Customer:
         secret: str = "",
         session: str | None = None,
         cuts: Iterable[Cut | None] = (),
+        accepted_within: float = ACCEPTED_WITHIN,
         random: Random | None = None,
     ) -> None:
         self.address, self.session = address, session
         self.screen = Screen()
-        self.sockets = self.cuts = self.refetches = 0
+        self.sockets = self.resent = self.refetches = self.refusals = 0
+        self.cuts = Counter[Cut]()
         self._signed = {"customer": customer, "signature": sign(customer, secret)} if customer else {}
         self._planned = iter(cuts)
+        self._accepted_within = accepted_within
         self._random = random or Random()
         self._unaccepted: dict[str, Frame] = {}
         self._outcomes: dict[str, int | Refused | None] = {}
         """What became of a message: its number, a no, or None for "not now"."""
-        self._refetch = False
-        self._heard = 0
+        self._pages: dict[int, list[Line]] = {}
+        self._elsewhere = False
+        """The bot has gone on from another line than ours: it must say so at once."""
+        self._heard_at = 0.0
         self._wire: Wire | None = None
         self._news = asyncio.Condition()
         self._staying: asyncio.Task[None] | None = None
@@ -202,9 +149,9 @@ class Customer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._staying:
-            self._staying.cancel()
-            await asyncio.wait({self._staying})
+        while self._staying and not self._staying.done():
+            self._staying.cancel()  # which Python 3.11 may lose, where a wait ends in the same moment
+            await asyncio.wait({self._staying}, timeout=1)
 
     # what the customer does
 
@@ -217,7 +164,10 @@ class Customer:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._send(message)
-                while (seq := await self._outcome(id)) is None:
+                within = self._accepted_within
+                while (seq := await self._outcome(id, within)) is None:
+                    within = min(2 * within, ACCEPTED_WITHIN)
+                    self.resent += 1
                     await self._send(message)
             return seq
         finally:
@@ -237,6 +187,16 @@ class Customer:
     async def sees(self, seq: int) -> None:
         """Waits until the line ``seq`` is on the screen, or one after it."""
         await self._until(lambda: self.screen.last >= seq)
+
+    async def history(self, before: int) -> list[Line]:
+        """The page of the session's lines that come before the line ``before``."""
+        self._pages.pop(before, None)
+        async with asyncio.timeout(PATIENCE):
+            while before not in self._pages:
+                await self._send({"type": "history", "before": before})
+                with suppress(TimeoutError):
+                    await self._until(lambda: before in self._pages, ACCEPTED_WITHIN)
+        return self._pages[before]
 
     async def upload(self, picture: bytes) -> str:
         """Uploads a picture until it is taken; returns its id. Raises Refused."""
@@ -270,7 +230,8 @@ class Customer:
                         await self._talk(wire)
                     finally:
                         self._wire = None
-                        self.cuts += wire.was_cut
+                        if cut and wire.was_cut:
+                            self.cuts[cut] += 1
             pause = AGAIN_AFTER if self.sockets > sockets else min(2 * pause, AGAIN_AT_MOST)
             await asyncio.sleep(pause * self._random.uniform(0.5, 1))
 
@@ -284,12 +245,16 @@ class Customer:
                 self.sockets += 1
                 self._wire = wire
                 for unaccepted in tuple(self._unaccepted.values()):
+                    self.resent += 1
                     await wire.send(unaccepted)
             async with self._news:
                 self._news.notify_all()
 
     def _take(self, frame: Frame) -> None:
-        self._heard += 1
+        self._heard_at = time.monotonic()
+        if self._elsewhere and frame.get("code") != "refetch":
+            self.screen.faults.append("the bot went on elsewhere without a word")
+        self._elsewhere = False
         match frame["type"]:
             case "hello":
                 self._begin(frame)
@@ -300,6 +265,8 @@ class Customer:
                 self.screen.show(line := Line.of(frame))
                 if line.client_id:
                     self._outcomes[line.client_id] = line.seq
+            case "history":
+                self._pages[frame["before"]] = [Line.of(line) for line in frame["lines"]]
             case "error":
                 self._hear(frame)
 
@@ -307,16 +274,14 @@ class Customer:
         if self.session not in (None, hello["session"]):
             self.screen.faults.append(f"the bot went on in another session, {hello['session']}")
         self.session = hello["session"]
-        after = hello.get("after", self.screen.last)
-        self.screen.begin(after, hello["last_seq"], announced=self._refetch)
-        self._refetch = False
+        self._elsewhere = not self.screen.goes_on(hello["after"], hello["last_seq"])
 
     def _hear(self, error: Frame) -> None:
         code = error["code"]
         if code == "refetch":
-            self._refetch = True
             self.refetches += 1
         elif id := error.get("client_id"):
+            self.refusals += 1
             self._outcomes[id] = None if code in PASSING else Refused(f"{code}: {error['message']}")
         elif code not in PASSING:
             self.screen.faults.append(f"{code}: {error['message']}")
@@ -327,13 +292,12 @@ class Customer:
             with suppress(OSError, ConnectionClosed):
                 await self._wire.send(frame)
 
-    async def _outcome(self, id: str) -> int | None:
+    async def _outcome(self, id: str, within: float) -> int | None:
         """The number of a message, once it is accepted. None: it is to be sent again. Raises Refused."""
-        heard = self._heard
         try:
-            await self._until(lambda: id in self._outcomes, ACCEPTED_WITHIN)
+            await self._until(lambda: id in self._outcomes, within)
         except TimeoutError:
-            if self._heard == heard:
+            if time.monotonic() - self._heard_at > SILENT:
                 self.tear()  # there is nobody at the other end
             return None
         outcome = self._outcomes.pop(id)

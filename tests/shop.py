@@ -3,8 +3,10 @@
 import asyncio
 import io
 import json
+import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +19,8 @@ from redis.asyncio import from_url
 from adapters.storage.embedded import EmbeddedValkey
 from bot.app import App, open_app, opened_orders, read_order_file
 from bot.domain.errors import Unavailable
-from bot.domain.message import Address, Attachment, Message, Sender
+from bot.domain.message import Accepted, Address, Attachment, Message, Sender
+from bot.domain.pace import Pace
 from bot.domain.ports import Clock, OrderSystem, Performed
 from bot.domain.reading import Fact, Picture, Reading, Seen
 from bot.domain.records import Records
@@ -29,6 +32,16 @@ ORDERS = Path(__file__).parent / "dialogues" / "shop.json"
 
 BEFORE = timedelta(seconds=30)
 """Messages were sent this long ago, so that nothing waits for the rest of a burst."""
+
+WAITS = (
+    ("sessions", "lease_until"),
+    ("sessions", "send_lease_until"),
+    ("sessions", "held_at"),
+    ("effects", "lease_until"),
+    ("effects", "next_at"),
+    ("messages", "next_at"),
+)
+"""Where the database keeps what is to happen later, and since when something waits."""
 
 
 @dataclass
@@ -64,28 +77,38 @@ class ScriptedReader:
 
 @dataclass
 class MoodyOrders:
-    """The order system, which can be down for reading (``records``) or for acting (``perform``)."""
+    """The order system, which can be down, or hang, for reading (``records``) or for acting (``perform``).
+
+    ``asked`` counts the calls that reached it.
+    """
 
     inner: OrderSystem
     down: set[str] = field(default_factory=set)
+    hung: set[str] = field(default_factory=set)
     performed: list[tuple[ActionId, str]] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
 
     async def customer(self, address: Address) -> CustomerId | None:
         return await self.inner.customer(address)
 
     async def records(self, customer: CustomerId | None) -> Records:
-        if "records" in self.down:
-            raise Unavailable
+        await self._try("records")
         return await self.inner.records(customer)
 
     async def perform(self, customer: CustomerId, action: Action, key: ActionId) -> Performed:
-        if "perform" in self.down:
-            raise Unavailable
+        await self._try("perform")
         self.performed.append((key, action.target))
         return await self.inner.perform(customer, action, key)
 
     async def ping(self) -> None:
         await self.inner.ping()
+
+    async def _try(self, verb: str) -> None:
+        self.asked[verb] += 1
+        if verb in self.hung:
+            await asyncio.Event().wait()
+        if verb in self.down:
+            raise Unavailable
 
 
 @dataclass
@@ -113,20 +136,36 @@ class Shop:
         self, session: str, customer: str | None, text: str, pictures: Sequence[Mapping[str, Any]] = ()
     ) -> Turn:
         """One turn, as ``shotdesk ask`` takes it."""
+        accepted = await self.send(session, customer, text, pictures)
+        await self.app.workers.attend(accepted.session)
+        turn = await self.app.store.turn_of(accepted.session, accepted.seq)
+        assert turn is not None
+        return turn
+
+    async def send(
+        self,
+        session: str,
+        customer: str | None,
+        text: str,
+        pictures: Sequence[Mapping[str, Any]] = (),
+        ago: timedelta = BEFORE,
+    ) -> Accepted:
+        """A message that nobody has answered yet."""
         attachments = [Attachment(id=await self._keep(picture)) for picture in pictures]
         message = Message(
             address=Address(channel="web", account="default", user=session),
             key=self.app.ids(),
             text=text,
             attachments=tuple(attachments),
-            at=self.hands.now - BEFORE,
+            at=self.hands.now - ago,
         )
         whose = CustomerId(customer) if customer else None
-        accepted = await self.app.inbox.receive(message, whose, SessionId(session))
-        await self.app.workers.attend(accepted.session)
-        turn = await self.app.store.turn_of(accepted.session, accepted.seq)
-        assert turn is not None
-        return turn
+        return await self.app.inbox.receive(message, whose, SessionId(session))
+
+    async def passes(self, time: timedelta) -> None:
+        """Time goes by, by the shop's clock and by that of its database."""
+        self.hands.now += time
+        await asyncio.to_thread(_shift, self.app.settings.home / "shotdesk.db", time)
 
     async def remembered(self, session: str) -> Dialogue | None:
         """The living dialogue, as Redis has it."""
@@ -182,6 +221,17 @@ def spelt_reading(spelt: Mapping[str, Any]) -> Reading:
     )
 
 
+def _shift(database: Path, time: timedelta) -> None:
+    """Whatever is to happen later is that much nearer."""
+    with closing(sqlite3.connect(database, timeout=10)) as connection, connection:
+        for table, column in WAITS:
+            nearer = f"strftime('%Y-%m-%d %H:%M:%f000', {column}, ?)"
+            connection.execute(
+                f"UPDATE {table} SET {column} = {nearer} WHERE {column} > '2000'",
+                [f"{-time.total_seconds()} seconds"],
+            )
+
+
 def _share(home: Path, classifier: Path) -> None:
     home.mkdir(exist_ok=True)
     if not (home / "classifier").exists():
@@ -205,9 +255,11 @@ def _facts(spelt: Mapping[str, Any], group: int | None) -> Iterator[Fact]:
 
 
 @asynccontextmanager
-async def open_shop(home: Path, classifier: Path, now: datetime) -> AsyncIterator[Shop]:
+async def open_shop(
+    home: Path, classifier: Path, now: datetime, pace: Pace = Pace(), reader: ScriptedReader | None = None
+) -> AsyncIterator[Shop]:
     """The bot in an empty or a used folder; ``classifier``: where the trained classifier is kept."""
-    hands, reader = Hands(now), ScriptedReader()
+    hands, reader = Hands(now), reader or ScriptedReader()
     await asyncio.to_thread(_share, home, classifier)
     async with AsyncExitStack() as stack:
         valkey = await stack.enter_async_context(EmbeddedValkey(home / "valkey"))
@@ -216,6 +268,6 @@ async def open_shop(home: Path, classifier: Path, now: datetime) -> AsyncIterato
         orders = MoodyOrders(sql)
         file = read_order_file(settings, ORDERS)
         app = await stack.enter_async_context(
-            open_app(settings, migrated=True, readers=[reader], orders=orders)
+            open_app(settings, migrated=True, readers=[reader], orders=orders, pace=pace)
         )
         yield Shop(app, hands, reader, orders, valkey.url, sql.show, lambda: sql.load(file))

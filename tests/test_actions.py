@@ -38,13 +38,14 @@ class Effects:
 
     effect: Effect
     fenced: bool = False
+    follows: bool = False
     settled: list[tuple[str, str | None, timedelta | None, Handoff | None]] = field(default_factory=list)
 
     async def claim_effect(self, id: ActionId, lease: timedelta) -> ClaimedEffect | None:
         if self.settled and self.settled[-1][2] is None:
             return None
         tries = self.effect.tries + len(self.settled)
-        return ClaimedEffect(self.effect.model_copy(update={"tries": tries}), epoch=tries)
+        return ClaimedEffect(self.effect.model_copy(update={"tries": tries}), tries, self.follows)
 
     async def settle_effect(
         self,
@@ -53,6 +54,7 @@ class Effects:
         reply: Reply | None,
         *,
         again_in: timedelta | None = None,
+        accepted: bool = False,
         handoff: Handoff | None = None,
     ) -> None:
         if self.fenced:
@@ -141,15 +143,22 @@ async def test_refused() -> None:
     ids=repr,
 )
 async def test_not_known_yet_then_done(answer: Performed | Exception) -> None:
-    """Told at once that it takes a while, then nothing until there is a result; asked with the same key."""
+    """Asked with the same key until there is a result; the store keeps whether it was said that it takes a while."""
     orders = Answers([answer, answer, Performed("done")])
     first, second, third = (await performed(Effects(effect()), orders, times=4)).settled
     assert (first[0], first[2]) == ("pending", AGAIN[0])
     assert "系统还在处理" in (first[1] or "")
-    assert second[:3] == ("pending", None, AGAIN[1])
+    assert (second[0], second[2]) == ("pending", AGAIN[1])
     assert third[0] == "done"
     assert "已经为您关闭" in (third[1] or "")
     assert {key for _, _, key in orders.asked} == {"key-1"}
+
+
+async def test_one_that_follows_another_is_told_of_and_not_done() -> None:
+    orders = Answers([Performed("done")])
+    ((status, reply, again, _),) = (await performed(Effects(effect(), follows=True), orders)).settled
+    assert (status, again, orders.asked) == ("pending", AGAIN[0], [])
+    assert "系统还在处理" in (reply or "")
 
 
 async def test_given_up_and_handed_over() -> None:

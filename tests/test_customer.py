@@ -1,6 +1,6 @@
 """The customer's own end, which every campaign trusts: does it notice what no customer may see?"""
 
-from tests.customer import Line, Screen
+from tests.screen import Line, Screen
 
 
 def line(seq: int, text: str = "", sender: str = "bot", client_id: str | None = None) -> Line:
@@ -10,7 +10,7 @@ def line(seq: int, text: str = "", sender: str = "bot", client_id: str | None = 
 
 def test_lines_in_order_are_shown() -> None:
     screen = Screen()
-    screen.begin(0, 2, announced=False)
+    assert screen.goes_on(0, 2)
     screen.accept("a", 1)
     screen.show(line(1, "你好", "customer", "a"))
     screen.show(line(2, "您好"))
@@ -47,16 +47,14 @@ def test_a_message_that_was_kept_twice_is_noticed() -> None:
     assert screen.faults == ["message a was line 1, and now is 2"]
 
 
-def test_going_on_elsewhere_is_right_only_if_it_is_said() -> None:
+def test_going_on_elsewhere_is_noticed_and_begins_anew() -> None:
     screen = Screen()
     screen.show(line(1))
-    screen.begin(1, 5, announced=False)
-    assert not screen.faults
-    screen.begin(7, 9, announced=True)
+    assert screen.goes_on(1, 5)
+    assert [*screen.lines] == [1]
+    assert not screen.goes_on(7, 9)
     screen.show(line(8))
     assert [*screen.lines] == [8]
+    assert not screen.goes_on(8, 4)
     assert not screen.faults
     assert not screen.missing
-    screen.begin(3, 9, announced=False)
-    screen.begin(8, 4, announced=False)
-    assert len(screen.faults) == 2

@@ -14,7 +14,16 @@ HEAVY = ("torch", "onnxruntime", "cv2", "sqlalchemy", "redis", "sklearn", "scipy
 TOOLS = {"wording", "privacy", "language"}
 """What several steps use: putting into words, masking, and the customer's language."""
 ALLOWED = {
-    "conversation": {"burst", "decision", "evidence", "inbox", "perception", "understanding", *TOOLS},
+    "conversation": {
+        "burst",
+        "decision",
+        "evidence",
+        "holding",
+        "inbox",
+        "perception",
+        "understanding",
+        *TOOLS,
+    },
     "decision": {"actions", *TOOLS},
 }
 """The page that joins the steps, and the step whose outcomes become actions."""
@@ -102,5 +111,21 @@ def test_the_world_is_changed_in_one_place() -> None:
 
 def test_the_command_line_starts_light() -> None:
     code = f"import sys, bot.cli; print([m for m in {HEAVY!r} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_the_readers_load_nothing_before_a_picture_comes() -> None:
+    code = """
+import asyncio, sys
+from bot.app import open_readers
+from bot.settings import Settings
+
+async def opened():
+    async with open_readers(Settings(), Settings().clock()):
+        print([name for name in ("cv2", "onnxruntime") if name in sys.modules])
+
+asyncio.run(opened())
+"""
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

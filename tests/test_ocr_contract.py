@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapters.readers.ocr.reader import OcrReader
+from adapters.readers.ocr.embedded import EmbeddedReader
 from bot.domain.ports import ScreenReader
 from bot.domain.reading import Picture
 from bot.domain.vocabulary import PictureId
@@ -20,7 +20,7 @@ NOW = datetime(2026, 3, 20, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
 class TestOcr(ReaderContract):
     @pytest.fixture
     def reader(self) -> ScreenReader:
-        return OcrReader(lambda: NOW)
+        return EmbeddedReader(lambda: NOW)
 
     @pytest.fixture
     def pictures(self) -> Sequence[Picture]:

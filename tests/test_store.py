@@ -4,14 +4,14 @@ import asyncio
 import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -19,7 +19,7 @@ from adapters.database import Database, read_url
 from adapters.storage import migrate
 from adapters.storage.durability import file_system
 from adapters.storage.sql import SqlStore
-from adapters.storage.tables import audit, metadata, picture_keys
+from adapters.storage.tables import audit, effects, messages, metadata, picture_keys, sessions
 from bot.domain.errors import BadSettings, Unavailable
 from bot.domain.ports import Store
 from bot.domain.session import Owner
@@ -35,6 +35,7 @@ from tests.contracts.store import (
     confirm_refund,
     draft,
     message,
+    next_reply,
     talk,
     texts,
 )
@@ -83,6 +84,26 @@ class SqlContract(StoreContract):
         await store.commit(claimed.ticket, draft(claimed, seen=(PictureId("p1"),)))
         left = await database.read(lambda tx: tx.scalars(select(picture_keys.c.id)))
         assert left.all() == ["p2"]
+
+    async def test_nothing_waits_for_a_clock_that_jumped_back(
+        self, database: Database, store: Store, other: Store
+    ) -> None:
+        session = await store.open(address(), None)
+        effect = await confirm_refund(store, session)
+        await talk(store, session, "k1")
+        await store.accept(session, message("k2"))
+        await claim(store, session)
+        await claim_effect(store, effect)
+        ahead = datetime.now(UTC) + timedelta(hours=1)
+        leases = [update(table).values(lease_until=ahead) for table in (sessions, effects)]
+        delays = [update(table).values(next_at=ahead) for table in (messages, effects)]
+        await database.write(lambda tx: [tx.execute(statement) for statement in (*leases, *delays)])
+        assert await other.unanswered(9) == [session]
+        assert await other.due_effects(9) == [effect]
+        assert await other.undelivered(9) == [session]
+        await claim(other, session)
+        await claim_effect(other, effect)
+        assert (await next_reply(other, session)).tries == 0
 
     async def test_what_matters_is_audited_without_words(self, database: Database, store: Store) -> None:
         session = await store.open(address(), None)

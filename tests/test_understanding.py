@@ -290,3 +290,6 @@ def test_how_long_a_burst_is_waited_for(
     left = patience([message], uploading=uploading, recent_picture=recent, now=NOW)
     assert left == waits
     assert patience([message], uploading=uploading, recent_picture=recent, now=NOW + waits) == NONE
+    earlier = NOW - timedelta(hours=1)  # the clock has jumped back
+    jumped = patience([message], uploading=uploading, recent_picture=recent, now=earlier, waited=waits)
+    assert jumped == NONE

@@ -13,6 +13,7 @@ from adapters.orders.actions import perform
 from adapters.orders.delivery import with_delivery_time
 from adapters.orders.file import OrderFile, is_broken, plain
 from adapters.orders.load import load
+from adapters.orders.snapshot import CUSTOMER, SNAPSHOT
 from bot.domain.base import Model
 from bot.domain.errors import BadOrderFile, NotFound
 from bot.domain.message import Address
@@ -53,23 +54,8 @@ def _select(model: type[Model], which: sa.ColumnElement[bool]) -> sa.Select[Any]
     return sa.select(*columns).where(which).order_by(*table.primary_key)
 
 
-_CUSTOMER: sa.BindParameter[str] = sa.bindparam("customer")
-_MY_CHARGES = sa.select(tables.charges.c.charge_no).where(tables.charges.c.customer == _CUSTOMER)
-_MY_ORDERS = sa.select(tables.orders.c.order_no).where(tables.orders.c.customer == _CUSTOMER)
-
-_MINE: dict[type[Model], sa.Select[Any]] = {
-    Customer: _select(Customer, tables.customers.c.id == _CUSTOMER),
-    Order: _select(Order, tables.orders.c.customer == _CUSTOMER),
-    Subscription: _select(Subscription, tables.subscriptions.c.customer == _CUSTOMER),
-    Charge: _select(Charge, tables.charges.c.customer == _CUSTOMER),
-    Refund: _select(Refund, tables.refunds.c.charge_no.in_(_MY_CHARGES)),
-    Invoice: _select(Invoice, tables.invoices.c.order_no.in_(_MY_ORDERS)),
-    Coupon: _select(Coupon, tables.coupons.c.customer == _CUSTOMER),
-}
-"""One customer's records of each kind: built once, as they are asked at every turn."""
-
 _MY_IDENTITIES = sa.select(tables.identities.c.channel, tables.identities.c.user).where(
-    tables.identities.c.customer == _CUSTOMER
+    tables.identities.c.customer == CUSTOMER
 )
 
 
@@ -138,22 +124,15 @@ class SqlOrders:
         return plain(record, self._zone)
 
     def _records(self, tx: sa.Connection, customer: CustomerId) -> Records:
-        person = self._person(tx, customer)
-        if person is None:
+        text = tx.scalar(SNAPSHOT[tx.dialect.name], {"customer": customer})
+        records = Records.model_validate_json(text, context={"zone": self._zone})
+        if records.customer is None:
             return Records()
-        orders = self._mine(tx, Order, customer)
-        return Records(
-            customer=person,
-            orders=tuple(with_delivery_time(each) for each in orders),
-            subscriptions=self._mine(tx, Subscription, customer),
-            charges=self._mine(tx, Charge, customer),
-            refunds=self._mine(tx, Refund, customer),
-            invoices=self._mine(tx, Invoice, customer),
-            coupons=self._mine(tx, Coupon, customer),
-        )
+        orders = tuple(with_delivery_time(order) for order in records.orders)
+        return records.model_copy(update={"orders": orders})
 
     def _person(self, tx: sa.Connection, customer: str) -> Customer | None:
-        found = self._mine(tx, Customer, customer)
+        found = self._all(tx, Customer, tables.customers.c.id == customer)
         if not found:
             return None
         names = tx.execute(_MY_IDENTITIES, {"customer": customer})
@@ -169,9 +148,6 @@ class SqlOrders:
                 return found[0]
         sent = self._all(tx, Order, tables.orders.c.tracking_no == number)
         return sent[0] if sent else None
-
-    def _mine(self, tx: sa.Connection, model: type[_M], customer: str) -> tuple[_M, ...]:
-        return self._read(model, tx.execute(_MINE[model], {"customer": customer}))
 
     def _all(self, tx: sa.Connection, model: type[_M], which: sa.ColumnElement[bool]) -> tuple[_M, ...]:
         return self._read(model, tx.execute(_select(model, which)))

@@ -1,10 +1,10 @@
 """Column types and SQL expressions that mean the same on SQLite and PostgreSQL."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import BindParameter, DateTime, Dialect, Float, Text, bindparam
+from sqlalchemy import BindParameter, ColumnElement, DateTime, Dialect, Float, Text, bindparam, literal, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -12,6 +12,9 @@ from sqlalchemy.types import TypeDecorator
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """A lease that nobody holds ended then."""
+
+AT_MOST = timedelta(seconds=90)
+"""Longer than any lease of a session or an effect, and than anything is put off at once."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -74,6 +77,14 @@ class from_now(FunctionElement[datetime]):
 
     def __init__(self, distance: BindParameter[float] | None = None) -> None:
         super().__init__(*(() if distance is None else (distance,)))
+
+
+def over(until: ColumnElement[datetime], at_most: timedelta = AT_MOST) -> ColumnElement[bool]:
+    """Whether a lease or a delay has ended.
+
+    One that ends later than any is given for was given before the clock jumped back: nobody waits for that.
+    """
+    return or_(until <= from_now(), until > from_now(literal(at_most.total_seconds(), Float)))
 
 
 @compiles(from_now, "postgresql")

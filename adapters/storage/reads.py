@@ -4,10 +4,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Integer, bindparam, func, or_, select
 
-from adapters.storage.columns import from_now
-from adapters.storage.rows import VOID, entry_of
+from adapters.storage.columns import over
+from adapters.storage.rows import VOID, entry_of, line_of
 from adapters.storage.tables import messages, sessions, turns
-from bot.domain.message import Entry
+from bot.domain.message import Entry, Sender
+from bot.domain.ports import View
 from bot.domain.session import Exchange, Turn
 from bot.domain.vocabulary import CustomerId, SessionId
 
@@ -18,15 +19,35 @@ _LOG = (
     .order_by(messages.c.seq)
     .limit(bindparam("most", type_=Integer))
 )
+_WITH_LINES = select(sessions.c.customer, sessions.c.last_seq.label("last"), messages).where(
+    sessions.c.id == bindparam("of_session")
+)
+_LINES = (messages.c.session == sessions.c.id) & (
+    messages.c.delivery.is_(None) | (messages.c.delivery != VOID)
+)
+_AFTER = (
+    _WITH_LINES.outerjoin_from(sessions, messages, _LINES & (messages.c.seq > bindparam("line")))
+    .order_by(messages.c.seq)
+    .limit(bindparam("most", type_=Integer))
+)
+_BEFORE = (
+    _WITH_LINES.outerjoin_from(sessions, messages, _LINES & (messages.c.seq < bindparam("line")))
+    .order_by(messages.c.seq.desc())
+    .limit(bindparam("most", type_=Integer))
+)
 _CUSTOMER = select(sessions.c.customer).where(sessions.c.id == bindparam("of_session"))
 _LAST_SEQ = select(sessions.c.last_seq).where(sessions.c.id == bindparam("of_session"))
+
+
+def seq_of(tx: Connection, session: SessionId, key: str) -> int | None:
+    return line_of(tx, session, Sender.CUSTOMER, key)
 
 
 def unanswered(tx: Connection, limit: int) -> list[SessionId]:
     """Those whose claim ended longest ago come first: one that always fails cannot starve the others."""
     waiting = (
         select(sessions.c.id)
-        .where(sessions.c.asked_seq > sessions.c.done_seq, sessions.c.lease_until <= from_now())
+        .where(sessions.c.asked_seq > sessions.c.done_seq, over(sessions.c.lease_until))
         .order_by(sessions.c.lease_until)
         .limit(limit)
     )
@@ -37,6 +58,18 @@ def log(tx: Connection, session: SessionId, after: int, limit: int) -> list[Entr
     return [
         entry_of(line) for line in tx.execute(_LOG, {"of_session": session, "after": after, "most": limit})
     ]
+
+
+def view(tx: Connection, session: SessionId, after: int, before: int | None, limit: int) -> View:
+    """In one statement: a session without such lines comes as one row without a line."""
+    statement, line = (_AFTER, after) if before is None else (_BEFORE, before)
+    rows = tx.execute(statement, {"of_session": session, "line": line, "most": limit}).all()
+    if not rows:
+        return View(exists=False, customer=None, last_seq=0, lines=())
+    lines = [entry_of(row) for row in rows if row.seq is not None]
+    if before is not None:
+        lines.reverse()
+    return View(exists=True, customer=rows[0].customer, last_seq=rows[0].last, lines=tuple(lines))
 
 
 def exchanges(tx: Connection, session: SessionId, since: datetime, limit: int) -> list[Exchange]:

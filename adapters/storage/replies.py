@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, func, literal, or_, select, update
 
-from adapters.storage.columns import LONG_AGO, from_now, seconds
+from adapters.storage.columns import LONG_AGO, from_now, over, seconds
 from adapters.storage.rows import (
     FAILED,
     QUEUED,
@@ -22,12 +22,18 @@ from bot.domain.ports import Fenced, Outgoing
 from bot.domain.session import Owner
 from bot.domain.vocabulary import SessionId
 
+TRIES_AGAIN_AT_MOST = timedelta(hours=2)
+"""Longer than any reply is put off at once."""
+
+_DUE = or_(messages.c.tries == 0, over(messages.c.next_at, TRIES_AGAIN_AT_MOST))
+"""A line that nobody has tried to send is due whatever the clock says."""
+
 queued = select(literal(1)).where(messages.c.delivery == QUEUED)
 """Whether anything is; of which session, says a condition."""
 
 _MORE = queued.where(messages.c.session == bindparam("of_session")).limit(1)
 _FIRST_QUEUED = (
-    select(messages, (messages.c.next_at <= from_now()).label("due"))
+    select(messages, _DUE.label("due"))
     .where(messages.c.session == bindparam("of_session"), messages.c.delivery == QUEUED)
     .order_by(messages.c.seq)
     .limit(1)
@@ -119,7 +125,7 @@ def undelivered(tx: Connection, limit: int) -> list[SessionId]:
         select(messages.c.session)
         .join(first, (messages.c.session == first.c.session) & (messages.c.seq == first.c.seq))
         .join(sessions, sessions.c.id == messages.c.session)
-        .where(messages.c.next_at <= from_now(), sessions.c.send_lease_until <= from_now())
+        .where(_DUE, over(sessions.c.send_lease_until))
         .order_by(messages.c.next_at)
         .limit(limit)
     )

@@ -6,10 +6,10 @@ Statements are built once, at import: to build one costs more than to run it.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, not_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from adapters.storage.columns import LONG_AGO, from_now, seconds
+from adapters.storage.columns import LONG_AGO, from_now, over, seconds
 from adapters.storage.tables import audit, messages, sessions
 from bot.domain.errors import NotFound
 from bot.domain.message import Address, Attachment, Entry, Reply, Sender
@@ -24,8 +24,9 @@ SessionRow = Row[Any]
 
 _SESSION = select(
     sessions,
-    (sessions.c.lease_until > from_now()).label("held"),
-    (sessions.c.send_lease_until > from_now()).label("sending"),
+    not_(over(sessions.c.lease_until)).label("held"),
+    not_(over(sessions.c.send_lease_until)).label("sending"),
+    from_now().label("now"),
 ).with_for_update()
 one_session = _SESSION.where(sessions.c.id == bindparam("session"))
 _BY_ADDRESS = _SESSION.where(
@@ -139,10 +140,11 @@ def write_line(
     return tx.execute(line, values).rowcount == 1
 
 
-def line_of(tx: Connection, session: SessionId, sender: Sender, key: str) -> int:
-    """The number of the line that was written under this key."""
+def line_of(tx: Connection, session: SessionId, sender: Sender, key: str) -> int | None:
+    """The number of the line that was written under this key, if there is one."""
     of = {"of_session": session, "of_sender": sender, "of_key": key}
-    return int(tx.execute(_LINE_OF, of).scalar_one())
+    seq: int | None = tx.execute(_LINE_OF, of).scalar_one_or_none()
+    return seq
 
 
 def entry_of(row: Row[Any]) -> Entry:

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import Connection, bindparam, case, literal, not_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from adapters.storage.columns import LONG_AGO, from_now, seconds
+from adapters.storage.columns import LONG_AGO, UtcTime, from_now, over, seconds
 from adapters.storage.replies import void_bot_lines
 from adapters.storage.rows import (
     SessionRow,
@@ -24,18 +24,24 @@ from adapters.storage.rows import (
 from adapters.storage.tables import messages, sessions
 from bot.domain.errors import BadRequest, NotFound, SessionOfAnotherCustomer
 from bot.domain.message import Accepted, Address, Message, Reply, Sender
-from bot.domain.ports import Claimed, Ticket
-from bot.domain.session import Owner
+from bot.domain.ports import Claimed, Fenced, Ticket
+from bot.domain.session import Holding, Owner
 from bot.domain.vocabulary import CustomerId, SessionId
 
 _CREATE = {
     dialect.dialect.name: dialect.insert(sessions).on_conflict_do_nothing()
     for dialect in (postgresql, sqlite)
 }
+_LONG_AGO = literal(LONG_AGO, UtcTime)
 _NEXT = (
     update(sessions)
     .where(sessions.c.id == bindparam("session"))
-    .values(last_seq=sessions.c.last_seq + 1, asked_seq=sessions.c.last_seq + 1)
+    .values(
+        last_seq=sessions.c.last_seq + 1,
+        asked_seq=sessions.c.last_seq + 1,
+        # a session that was put off is heard at once
+        lease_until=case((sessions.c.holder.is_(None), _LONG_AGO), else_=sessions.c.lease_until),
+    )
     .returning(sessions)
 )
 _CLAIM = (
@@ -43,19 +49,19 @@ _CLAIM = (
     .where(
         sessions.c.id == bindparam("session"),
         sessions.c.asked_seq > sessions.c.done_seq,
-        sessions.c.lease_until <= from_now(),
+        over(sessions.c.lease_until),
     )
     .values(
         owner=case((sessions.c.owner == Owner.CLOSED, Owner.BOT), else_=sessions.c.owner),
         epoch=sessions.c.epoch + 1,
         lease_until=from_now(seconds("lease")),
     )
-    .returning(sessions)
+    .returning(sessions, from_now().label("now"))
 )
-_HELD = select(sessions).where(
+_HELD = select(sessions, from_now().label("now")).where(
     sessions.c.id == bindparam("session"),
     sessions.c.holder == bindparam("holder"),
-    sessions.c.lease_until > from_now(),
+    not_(over(sessions.c.lease_until)),
 )
 _UNANSWERED = (
     select(messages)
@@ -69,6 +75,12 @@ _UNANSWERED = (
 )
 _MINE = update(sessions).where(sessions.c.id == bindparam("session"), sessions.c.epoch == bindparam("ticket"))
 _RENEW = _MINE.values(lease_until=from_now(seconds("lease")))
+_PUT_OFF = (
+    sessions.c.asked_seq > sessions.c.done_seq,
+    sessions.c.holder.is_(None),
+    not_(over(sessions.c.lease_until)),
+)
+_RESUME = update(sessions).where(*_PUT_OFF).values(lease_until=sessions.c.held_at)
 _RELEASE = _MINE.values(lease_until=LONG_AGO, epoch=sessions.c.epoch + 1)
 
 
@@ -88,6 +100,7 @@ def accept(
     named: SessionId | None,
     message: Message,
     customer: CustomerId | None,
+    visitor: bool,
     new: SessionId,
     now: datetime,
 ) -> Accepted:
@@ -97,7 +110,7 @@ def accept(
         opened = _opened(tx, message.address, customer, named, new, now)
         row = _next(tx, SessionId(opened.id), message.at)
     assert row is not None  # it is locked since it was opened
-    _check(row, message.address, customer)
+    _check(row, message.address, customer, visitor)
     session, seq = SessionId(row.id), int(row.last_seq)
     said = Reply(text=message.text)
     if not write_line(
@@ -111,6 +124,7 @@ def accept(
 
 def accepted_before(tx: Connection, known: "Known", key: str) -> Accepted:
     seq = line_of(tx, known.session, Sender.CUSTOMER, key)
+    assert seq is not None  # nobody takes a line out of the log
     return Accepted(session=known.session, seq=seq, customer=known.customer, duplicate=True)
 
 
@@ -126,10 +140,11 @@ def _next(tx: Connection, session: SessionId, at: datetime) -> SessionRow | None
     return tx.execute(_NEXT, {"session": session, "active_at": at}).one_or_none()
 
 
-def _check(row: SessionRow, address: Address, customer: CustomerId | None) -> None:
+def _check(row: SessionRow, address: Address, customer: CustomerId | None, visitor: bool = False) -> None:
     if address_of(row) != address:
         raise NotFound("There is no session of that name.")
-    if customer is not None and row.customer not in (None, customer):
+    speaks_for_another = visitor if customer is None else row.customer != customer
+    if row.customer is not None and speaks_for_another:
         raise SessionOfAnotherCustomer
 
 
@@ -183,7 +198,9 @@ def say(tx: Connection, session: SessionId, agent: str, said: Reply, key: str, n
         raise BadRequest("Take the conversation over before you answer.")
     seq = append(tx, row, Sender.AGENT, said, now, key=key)
     if seq is None:
-        return line_of(tx, session, Sender.AGENT, key)
+        said_before = line_of(tx, session, Sender.AGENT, key)
+        assert said_before is not None
+        return said_before
     change(tx, session, last_seq=seq, active_at=now)
     note(tx, session, now, agent, "said", seq=seq)
     return seq
@@ -215,7 +232,36 @@ def _claimed(tx: Connection, row: SessionRow) -> Claimed:
         turns=row.turns,
         version=row.version,
         messages=tuple(map(entry_of, lines)),
+        held_seq=row.held_seq,
+        held_for=row.now - row.held_at if row.held_at else None,
     )
+
+
+def hold(
+    tx: Connection, ticket: Ticket, holding: Holding | None, again_in: timedelta | None, now: datetime
+) -> bool:
+    row = locked(tx, ticket.session)
+    if row.epoch != ticket.epoch:
+        raise Fenced
+    said = None
+    if holding and row.owner == Owner.BOT:
+        once = f"{holding.why}.{ticket.upto}"
+        said = append(tx, row, Sender.BOT, holding.reply, now, key=once)
+    changed: dict[str, object] = {"last_seq": said} if said else {}
+    if said and holding and holding.why == "down":
+        changed["held_seq"] = ticket.upto
+    if again_in is not None:
+        later = again_in if row.asked_seq == ticket.upto else timedelta(0)  # others are heard at once
+        ended = {"epoch": row.epoch + 1, "holder": None, "held_at": row.held_at or row.now}
+        lend(tx, ticket.session, later, **ended, **changed)
+    elif changed:
+        change(tx, ticket.session, **changed)
+    return said is not None
+
+
+def resume(tx: Connection) -> None:
+    """In the order in which they were put off first."""
+    tx.execute(_RESUME)
 
 
 def renew(tx: Connection, ticket: Ticket, lease: timedelta) -> bool:

@@ -7,8 +7,8 @@ from adapters.database import Database
 from adapters.storage import durability, reads, replies, sessions, turns
 from bot.domain.errors import NotFound
 from bot.domain.message import Accepted, Address, Entry, Message, Reply
-from bot.domain.ports import Claimed, ClaimedEffect, Clock, Committed, Ids, Outgoing, Ticket
-from bot.domain.session import Action, Draft, Exchange, Handoff, Turn
+from bot.domain.ports import Claimed, ClaimedEffect, Clock, Committed, Ids, Outgoing, Ticket, View
+from bot.domain.session import Action, Draft, Exchange, Handoff, Holding, Turn
 from bot.domain.vocabulary import ActionId, CustomerId, SessionId
 
 
@@ -29,13 +29,23 @@ class SqlStore:
         return await self._db.write(sessions.open_session, address, customer, session, new, self._clock())
 
     async def accept(
-        self, session: SessionId | None, message: Message, customer: CustomerId | None = None
+        self,
+        session: SessionId | None,
+        message: Message,
+        customer: CustomerId | None = None,
+        *,
+        visitor: bool = False,
     ) -> Accepted:
         new = SessionId(self._ids())
         try:
-            return await self._db.write(sessions.accept, session, message, customer, new, self._clock())
+            return await self._db.write(
+                sessions.accept, session, message, customer, visitor, new, self._clock()
+            )
         except sessions.Known as known:
             return await self._db.read(sessions.accepted_before, known, message.key)
+
+    async def seq_of(self, session: SessionId, key: str) -> int | None:
+        return await self._db.read(reads.seq_of, session, key)
 
     # turns
 
@@ -56,6 +66,15 @@ class SqlStore:
     async def release(self, ticket: Ticket) -> None:
         await self._db.write(sessions.release, ticket)
 
+    async def hold(
+        self, ticket: Ticket, holding: Holding | None, *, again_in: timedelta | None = None
+    ) -> bool:
+        return await self._db.write(sessions.hold, ticket, holding, again_in, self._clock())
+
+    async def resume(self) -> None:
+        await self._db.write(sessions.resume)
+        await self._db.write(turns.resume)
+
     async def unanswered(self, limit: int) -> Sequence[SessionId]:
         return await self._db.read(reads.unanswered, limit)
 
@@ -71,9 +90,12 @@ class SqlStore:
         reply: Reply | None,
         *,
         again_in: timedelta | None = None,
+        accepted: bool = False,
         handoff: Handoff | None = None,
     ) -> None:
-        await self._db.write(turns.settle_effect, claimed, action, reply, again_in, handoff, self._clock())
+        await self._db.write(
+            turns.settle_effect, claimed, action, reply, again_in, accepted, handoff, self._clock()
+        )
 
     async def due_effects(self, limit: int) -> Sequence[ActionId]:
         return await self._db.read(turns.due_effects, limit)
@@ -109,6 +131,11 @@ class SqlStore:
         await self._db.write(sessions.close, session, agent, self._clock())
 
     # what is known
+
+    async def view(
+        self, session: SessionId, *, after: int = 0, before: int | None = None, limit: int = 100
+    ) -> View:
+        return await self._db.read(reads.view, session, after, before, limit)
 
     async def log(self, session: SessionId, after: int, limit: int = 200) -> Sequence[Entry]:
         return await self._db.read(reads.log, session, after, limit)

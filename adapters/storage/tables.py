@@ -54,8 +54,10 @@ sessions = Table(
     _count("turns"),
     _count("version"),
     _count("epoch"),
-    Column("holder", Text),
+    Column("holder", Text),  # null of one that was put off
     Column("lease_until", UtcTime, nullable=False),
+    _count("held_seq"),  # the customer's last line of which it was said that the order system is down
+    Column("held_at", UtcTime, comment="when the unanswered lines were first put off"),
     _count("send_epoch"),
     Column("send_lease_until", UtcTime, nullable=False),
     Column("created_at", UtcTime, nullable=False),
@@ -107,7 +109,8 @@ effects = Table(
     Column("turn", Integer, nullable=False),
     Column("body", Document(Effect), nullable=False),
     Column("status", Text, nullable=False, comment="pending or settled"),
-    Column("result", Document(Action)),
+    Column("result", Document(Action)),  # null while the order system has not answered
+    _count("told"),  # 1 once it was said that it is pending
     _count("tries"),
     _count("epoch"),
     Column("lease_until", UtcTime, nullable=False),

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, not_, or_, select, update
 
-from adapters.storage.columns import LONG_AGO, from_now, seconds
+from adapters.storage.columns import LONG_AGO, from_now, over, seconds
 from adapters.storage.replies import first_queued, key_of, lend_sending, queued, take_line
-from adapters.storage.rows import SessionRow, address_of, append, change, locked, note, one_session
+from adapters.storage.rows import NO_LEASE, SessionRow, address_of, append, change, locked, note, one_session
 from adapters.storage.tables import effects, messages, picture_keys, sessions, turns
 from bot.domain.message import Entry, Reply, Sender
 from bot.domain.ports import ClaimedEffect, Committed, Fenced, Outgoing, Superseded, Ticket
@@ -31,29 +31,35 @@ _ANSWERED = update(messages).where(
 )
 _END_OF_ORIGINALS = delete(picture_keys).where(picture_keys.c.id.in_(bindparam("seen", expanding=True)))
 _EFFECT = insert(effects).values(next_at=from_now())
+_EARLIER = effects.alias()
+_FOLLOWS = exists().where(
+    _EARLIER.c.session == effects.c.session,
+    _EARLIER.c.turn < effects.c.turn,
+    _EARLIER.c.status == PENDING,
+    _EARLIER.c.result.is_(None),
+)
+"""Whether the order system has not answered yet about something that the session has asked for before."""
+_IS_DUE = (
+    effects.c.status == PENDING,
+    or_(effects.c.tries == 0, over(effects.c.next_at)),
+    over(effects.c.lease_until),
+    or_(effects.c.told == 0, not_(_FOLLOWS)),
+)
 _CLAIM_EFFECT = (
     update(effects)
-    .where(
-        effects.c.id == bindparam("effect"),
-        effects.c.status == PENDING,
-        effects.c.next_at <= from_now(),
-        effects.c.lease_until <= from_now(),
-    )
+    .where(effects.c.id == bindparam("effect"), *_IS_DUE)
     .values(epoch=effects.c.epoch + 1, tries=effects.c.tries + 1, lease_until=from_now(seconds("lease")))
-    .returning(effects.c.body, effects.c.epoch, effects.c.tries)
+    .returning(effects.c.body, effects.c.epoch, effects.c.tries, effects.c.told)
 )
+_FOLLOWING = select(effects.c.id).where(effects.c.id == bindparam("effect"), _FOLLOWS)
 _THIS_EFFECT = select(effects).where(effects.c.id == bindparam("effect")).with_for_update()
 _CHANGE_EFFECT = update(effects).where(effects.c.id == bindparam("effect"))
 _AGAIN = _CHANGE_EFFECT.values(next_at=from_now(seconds("again")))
 _THIS_TURN = (turns.c.session == bindparam("of_session"), turns.c.turn == bindparam("of_turn"))
 _TOLD = select(turns.c.body, turns.c.exchange).where(*_THIS_TURN)
 _RETELL = update(turns).where(*_THIS_TURN)
-_DUE = (
-    select(effects.c.id)
-    .where(effects.c.status == PENDING)
-    .where(effects.c.next_at <= from_now(), effects.c.lease_until <= from_now())
-    .order_by(effects.c.next_at)
-)
+_DUE = select(effects.c.id).where(*_IS_DUE).order_by(effects.c.next_at)
+_RESUME = update(effects).where(effects.c.status == PENDING).values(next_at=from_now())
 
 
 def commit(
@@ -88,6 +94,7 @@ def commit(
         "handoff": handoff,
         "epoch": ticket.epoch + 1,  # the ticket is used up: a late ``renew`` of it takes nothing back
         "lease_until": LONG_AGO,
+        "held_at": None,
     }
     more = row.asked_seq > ticket.upto
     if sends is None or last is None or draft.reply is None:
@@ -161,7 +168,9 @@ def claim_effect(tx: Connection, id: ActionId, lease: timedelta) -> ClaimedEffec
     row = tx.execute(_CLAIM_EFFECT, {"effect": id, "lease": lease.total_seconds()}).one_or_none()
     if row is None:
         return None
-    return ClaimedEffect(effect=row.body.model_copy(update={"tries": row.tries - 1}), epoch=row.epoch)
+    follows = not row.told and tx.execute(_FOLLOWING, {"effect": id}).first() is not None
+    effect = row.body.model_copy(update={"tries": row.tries - 1})
+    return ClaimedEffect(effect=effect, epoch=row.epoch, follows=follows)
 
 
 def settle_effect(
@@ -170,6 +179,7 @@ def settle_effect(
     action: Action,
     reply: Reply | None,
     again_in: timedelta | None,
+    accepted: bool,
     handoff: Handoff | None,
     at: datetime,
 ) -> None:
@@ -180,12 +190,35 @@ def settle_effect(
         raise Fenced
     if row.status == SETTLED:
         return  # by this very claim, whose answer got lost
+    if again_in is None:
+        tx.execute(_CHANGE_EFFECT, {"effect": id, "result": action, "status": SETTLED, **NO_LEASE})
+    else:
+        answer = {"result": action} if accepted else {}
+        again = {"again": again_in.total_seconds(), "told": 1}
+        tx.execute(_AGAIN, {"effect": id, **again, **answer, **NO_LEASE})
+    if again_in is None or not row.told:
+        _tell(tx, session, claimed, action, reply, handoff, at)
+    again_too = again_in is not None
+    note(tx, effect.session, at, "bot", "performed", effect=id, status=action.status, again=again_too)
+
+
+def _tell(
+    tx: Connection,
+    session: SessionRow,
+    claimed: ClaimedEffect,
+    action: Action,
+    reply: Reply | None,
+    handoff: Handoff | None,
+    at: datetime,
+) -> None:
+    """Into the turn, the log, and where it ends with a person, the session."""
+    effect = claimed.effect
     if session.owner == Owner.HUMAN:
         reply = None
     _rewrite_turn(tx, effect, action, reply)
     last = None
     if reply:
-        once = f"{id}.{claimed.epoch}"
+        once = f"{effect.proposal.id}.{claimed.epoch}"
         last = append(tx, session, Sender.BOT, reply, at, key=once, turn=effect.turn)
     changed: dict[str, object] = {"version": session.version + 1, "last_seq": last or session.last_seq}
     if handoff and session.owner == Owner.BOT:
@@ -193,25 +226,6 @@ def settle_effect(
         changed |= {"owner": Owner.WAITING, "handoff": handoff} | fenced
         note(tx, effect.session, at, "bot", "owner", before=session.owner, after=Owner.WAITING)
     change(tx, effect.session, **changed)
-    _rewrite_effect(tx, id, action, again_in)
-    note(
-        tx,
-        effect.session,
-        at,
-        "bot",
-        "performed",
-        effect=id,
-        status=action.status,
-        again=again_in is not None,
-    )
-
-
-def _rewrite_effect(tx: Connection, id: ActionId, action: Action, again_in: timedelta | None) -> None:
-    result = {"effect": id, "result": action, "lease_until": LONG_AGO}
-    if again_in is None:
-        tx.execute(_CHANGE_EFFECT, result | {"status": SETTLED})
-    else:
-        tx.execute(_AGAIN, result | {"again": again_in.total_seconds()})
 
 
 def _rewrite_turn(tx: Connection, effect: Effect, action: Action, reply: Reply | None) -> None:
@@ -233,6 +247,10 @@ def _settled(turn: Turn, action: Action) -> tuple[Action, ...]:
         else shown
         for shown in turn.actions
     )
+
+
+def resume(tx: Connection) -> None:
+    tx.execute(_RESUME)
 
 
 def due_effects(tx: Connection, limit: int) -> list[ActionId]:

@@ -1,6 +1,6 @@
 """What goes to and fro between a customer and the bot."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.domain.base import Model
@@ -63,6 +63,19 @@ class Entry(Model):
     turn: int | None = None
     key: str | None = None
     at: datetime
+
+    @classmethod
+    def of(cls, message: Message, session: SessionId, seq: int) -> "Entry":
+        """The line as which a new message was kept."""
+        return cls(
+            session=session,
+            seq=seq,
+            sender=Sender.CUSTOMER,
+            text=message.text,
+            attachments=message.attachments,
+            key=message.key,
+            at=message.at.astimezone(UTC),
+        )
 
 
 class Accepted(Model):

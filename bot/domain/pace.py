@@ -20,10 +20,34 @@ class Pace:
     effect_lease: timedelta = timedelta(seconds=15)
     reply_lease: timedelta = timedelta(seconds=15)
 
-    act_within: timedelta = timedelta(seconds=4)
+    show_within: timedelta = timedelta(seconds=0.4)
+    """A turn that takes longer shows that the bot is thinking."""
+
+    hold_within: timedelta = timedelta(seconds=4)
+    """A customer who is not answered by then hears that it takes a moment."""
+
+    hold_after: timedelta = timedelta(seconds=1)
+    """What a turn has at least before that is said, however old its messages are."""
+
+    burst_poll: timedelta = timedelta(seconds=1)
+    """Between two looks for the rest of a burst of which no news has come."""
+
+    look_up_within: timedelta = timedelta(seconds=3)
+    """An order system that has not shown its records by then has failed."""
+
+    down_after: int = 3
+    """So many failures in a row, so that one customer's bad luck is not everybody's: then it is known to be down."""
+
+    look_up_again: tuple[timedelta, timedelta] = (timedelta(seconds=5), timedelta(seconds=30))
+    """A turn without records is tried again after as long as it has been waiting, within these bounds."""
+
+    look_up_for: timedelta = timedelta(minutes=15)
+    """Who has waited that long for the order system gets a person."""
+
+    act_within: timedelta = timedelta(seconds=3)
     """How long the customer waits for the order system before hearing that it takes a moment."""
 
-    act_again: tuple[timedelta, ...] = _seconds(1, 2, 5, 15, 30, 60, 120, 300, 600)
+    act_again: tuple[timedelta, ...] = _seconds(1, 2, 5, 15, 30, *[60] * 15)
     """When the order system is asked again, with the same key; after the last a person takes it up."""
 
     send_within: timedelta = timedelta(seconds=10)

@@ -9,7 +9,7 @@ from bot.domain.intent import IntentMatch
 from bot.domain.message import Accepted, Address, Entry, Message, Reply
 from bot.domain.reading import Box, Picture, Seen
 from bot.domain.records import Records
-from bot.domain.session import Action, Dialogue, Draft, Effect, Exchange, Handoff, Owner, Turn
+from bot.domain.session import Action, Dialogue, Draft, Effect, Exchange, Handoff, Holding, Owner, Turn
 from bot.domain.vocabulary import ActionId, CustomerId, PictureId, SessionId
 
 Clock = Callable[[], datetime]
@@ -52,14 +52,23 @@ class Claimed:
     turns: int
     version: int
     messages: tuple[Entry, ...]
+    held_seq: int = 0
+    """The last customer message of which it was said that the order system is down."""
+    held_for: timedelta | None = None
+    """How long ago it was first put off; None where it was not."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedEffect:
-    """An effect to perform now. ``effect.tries`` are the claims before this one, those that crashed too."""
+    """An effect to perform now. ``effect.tries`` are the claims before this one, those that crashed too.
+
+    ``follows``: the order system has not answered yet about an earlier one of the session, so that this one
+    is only to be told of.
+    """
 
     effect: Effect
     epoch: int
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,17 @@ class Outgoing:
     epoch: int
     key: str
     tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A session as one look found it, with a page of its log in order."""
+
+    exists: bool
+    customer: CustomerId | None
+    last_seq: int
+    """The last line, also where that is void and not shown."""
+    lines: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +120,22 @@ class Store(Protocol):
         ...
 
     async def accept(
-        self, session: SessionId | None, message: Message, customer: CustomerId | None = None
+        self,
+        session: SessionId | None,
+        message: Message,
+        customer: CustomerId | None = None,
+        *,
+        visitor: bool = False,
     ) -> Accepted:
         """Opens the session and keeps a message in it, once and durably.
 
-        The same ``message.key`` again answers the first ``seq``. Raises what ``open`` raises.
+        The same ``message.key`` again answers the first ``seq``. Raises what ``open`` raises, and
+        SessionOfAnotherCustomer where a ``visitor`` speaks in a customer's session.
         """
+        ...
+
+    async def seq_of(self, session: SessionId, key: str) -> int | None:
+        """The line of the customer's message that was kept under this key, if there is one."""
         ...
 
     async def claim(self, session: SessionId, holder: str, lease: timedelta) -> Claimed | None:
@@ -130,11 +160,28 @@ class Store(Protocol):
 
     async def release(self, ticket: Ticket) -> None: ...
 
+    async def hold(
+        self, ticket: Ticket, holding: Holding | None, *, again_in: timedelta | None = None
+    ) -> bool:
+        """Says that the answer takes a while: a line beside the turn, while the messages stay unanswered.
+
+        Once for each reason and last message, and only while the bot answers; True if it is said now. With
+        ``again_in`` the claim ends, and the session is due after that time, or when a message comes, or when
+        ``resume`` is called. Raises Fenced.
+        """
+        ...
+
+    async def resume(self) -> None:
+        """Makes due whatever was put off, the sessions that have waited longest first, and every effect."""
+        ...
+
     async def unanswered(self, limit: int) -> Sequence[SessionId]:
         """Sessions with messages that nobody works on: for the sweeper."""
         ...
 
-    async def claim_effect(self, id: ActionId, lease: timedelta) -> ClaimedEffect | None: ...
+    async def claim_effect(self, id: ActionId, lease: timedelta) -> ClaimedEffect | None:
+        """Takes the effect if it is due and nobody holds it; one that ``follows`` only until that was said."""
+        ...
 
     async def settle_effect(
         self,
@@ -143,12 +190,14 @@ class Store(Protocol):
         reply: Reply | None,
         *,
         again_in: timedelta | None = None,
+        accepted: bool = False,
         handoff: Handoff | None = None,
     ) -> None:
         """The result: into the effect, its turn and exchange; the reply, unless a person has the session.
 
-        With ``again_in`` the effect stays pending and is due again after that time. With ``handoff`` the
-        bot gives the session to a person, who takes it up. Raises Fenced.
+        With ``again_in`` the effect stays pending and is due again after that time; that it is pending is said
+        once. ``accepted``: the order system has it, so that the session's next effect need not wait for its
+        end. With ``handoff`` the bot gives the session to a person, who takes it up. Raises Fenced.
         """
         ...
 
@@ -181,6 +230,12 @@ class Store(Protocol):
 
     async def close(self, session: SessionId, agent: str) -> None:
         """The next message opens it again, to the bot."""
+        ...
+
+    async def view(
+        self, session: SessionId, *, after: int = 0, before: int | None = None, limit: int = 100
+    ) -> View:
+        """What was said after a line, or last before one, without what became void before it was sent."""
         ...
 
     async def log(self, session: SessionId, after: int, limit: int = 200) -> Sequence[Entry]:
@@ -245,7 +300,7 @@ class SessionCache(Protocol):
         """What is announced from now on. Misses what falls into an outage: the log has it.
 
         An ``entry`` without ``seq`` says "look into the log": first, once the watch has begun, and whenever
-        something may have been missed.
+        something may have been missed. Who gave up waiting for the next one may ask for it again.
         """
         ...
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, computed_field, model_serializer
 
@@ -234,6 +234,17 @@ class Dialogue(Model):
 
     def language(self, default: Language) -> Language:
         return self.last.language if self.last else default
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What is said to a customer whose answer takes longer, beside the turn, once for each reason.
+
+    ``slow``: the bot is at it. ``down``: the order system does not answer.
+    """
+
+    why: Literal["slow", "down"]
+    reply: Reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bot.app import App
 from bot.domain.errors import BadRequest, PictureTooLarge
 from bot.domain.vocabulary import PictureId
 from bot.doors.bodies import SessionName, read_body
+from bot.doors.deadline import in_time
 from bot.doors.errors import TooManyRequests
 
 UPLOAD_PATH = "/v1/pictures"
@@ -87,7 +88,7 @@ def routes(app: App) -> APIRouter:
 
 async def _keep(app: App, request: Request, id: PictureId, uploader: str) -> None:
     picture = await app.pictures.check(await _picture_in(request))
-    await app.media.keep(picture.renamed(id), uploader)
+    await in_time(app.media.keep(picture.renamed(id), uploader))
 
 
 async def _picture_in(request: Request) -> bytes:

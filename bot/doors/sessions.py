@@ -12,8 +12,9 @@ from bot.app import App
 from bot.domain.base import Model
 from bot.domain.errors import BadText, NotFound, TextTooLong
 from bot.domain.message import MAX_PICTURES, Accepted, Address, Attachment, Message
-from bot.domain.vocabulary import SessionId
+from bot.domain.vocabulary import CustomerId, SessionId
 from bot.doors.bodies import CustomerName, Name, PictureName, SessionName, read_body, read_json
+from bot.doors.deadline import in_time
 from bot.doors.errors import Unauthorized
 from bot.doors.line import Line
 from bot.telemetry import MESSAGES
@@ -63,7 +64,7 @@ def routes(app: App) -> APIRouter:
     async def send(id: Annotated[SessionName, Path()], request: Request) -> Accepted:
         """Answers once the message is kept; the reply comes into the session's log."""
         new = read_json(NEW_MESSAGE, await read_body(request, BODY_LIMIT, TextTooLong()))
-        return await accept(app, id, new)
+        return await in_time(keep(app, message_of(app, id, new), new.customer))
 
     @router.get("/v1/sessions/{id}/messages", summary="Read a session's log")
     async def log(
@@ -72,29 +73,34 @@ def routes(app: App) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 100,
     ) -> Sequence[Line]:
         """Both sides of the conversation, by ``seq``, from the one after ``after``."""
-        exists, _ = await app.store.customer_of(id)
-        if not exists:
+        view = await in_time(app.store.view(id, after=after, limit=limit))
+        if not view.exists:
             raise NotFound("there is no such session")
-        return [Line.of(entry) for entry in await app.store.log(id, after, limit)]
+        return [Line.of(entry) for entry in view.lines]
 
     return router
 
 
-async def accept(app: App, id: SessionId, new: NewMessage) -> Accepted:
-    """Keeps a message of the web channel. Raises what ``Inbox.receive`` raises, and NotFound."""
-    if not new.text.strip() and not new.attachments:
-        raise BadText("there is nothing to answer: send a text, a picture, or both")
-    message = Message(
+def message_of(app: App, id: SessionId, new: NewMessage) -> Message:
+    """A message of the web channel, now."""
+    return Message(
         address=Address(channel="web", account="default", user=id),
         key=new.client_id,
         text=new.text,
         attachments=tuple(Attachment(id=picture) for picture in new.attachments),
         at=app.clock(),
     )
-    for picture in new.attachments:
-        if not await app.media.has(picture):
-            raise NotFound(f"there is no picture {picture}; upload it to /v1/pictures first")
-        await app.cache.expect_picture(id, picture, None)
-    accepted = await app.inbox.receive(message, new.customer, id)
+
+
+async def keep(app: App, message: Message, customer: CustomerId | None, *, visitor: bool = False) -> Accepted:
+    """Keeps a message of the web channel. Raises what ``Inbox.receive`` raises, and NotFound."""
+    if not message.text.strip() and not message.attachments:
+        raise BadText("there is nothing to answer: send a text, a picture, or both")
+    id = SessionId(message.address.user)
+    missing = [a.id for a in message.attachments if not await app.media.has(a.id)]
+    # sent again after its turn, a message has no originals any more, but is known all the same
+    if missing and await app.store.seq_of(id, message.key) is None:
+        raise NotFound(f"there is no picture {missing[0]}; upload it to /v1/pictures first")
+    accepted = await app.inbox.receive(message, customer, id, visitor=visitor)
     MESSAGES.labels("yes" if accepted.duplicate else "no").inc()
     return accepted

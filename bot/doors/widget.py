@@ -5,21 +5,22 @@ import hmac
 import json
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from pydantic import Field, TypeAdapter
 
 from bot.app import App
-from bot.domain.base import Model
 from bot.domain.errors import BadRequest, SessionOfAnotherCustomer, ShotdeskError, Unavailable
-from bot.domain.message import MAX_PICTURES
+from bot.domain.message import Entry
+from bot.domain.ports import View
 from bot.domain.vocabulary import CustomerId, SessionId
-from bot.doors.bodies import CustomerName, Name, PictureName, SessionName, client_id_in, read_json
+from bot.doors.bodies import client_id_in, read_json
+from bot.doors.deadline import in_time
 from bot.doors.errors import TooManyRequests
+from bot.doors.frames import FRAME, Frame, Hello, History, Said
 from bot.doors.line import Line
-from bot.doors.sessions import NewMessage, accept
+from bot.doors.sessions import LAST_SEQ, NewMessage, keep, message_of
 from bot.telemetry import SOCKETS
 
 log = structlog.get_logger()
@@ -29,6 +30,15 @@ FRAME_LIMIT = 2 * 1024 * 1024
 
 MESSAGES = 30
 MESSAGES_PER = timedelta(seconds=10)
+
+REPLAYED = 500
+"""Lines that a client may be behind: who has missed more begins anew with the latest, and is told so."""
+
+LATEST = 100
+"""Lines that a client begins anew with."""
+
+PAGE = 100
+"""Lines of one look into the log."""
 
 HELLO_WITHIN = 30.0
 """Seconds that a new socket may stay silent."""
@@ -45,34 +55,10 @@ OURS = re.compile(r"[A-Za-z0-9_-]{22,64}")
 """A session's name as ``app.ids`` makes it. Until something is said the client alone knows of it."""
 
 
-class Hello(Model):
-    """Opens, or goes on from ``last_seq``. A customer is believed by the page's signature only."""
+class Refetch(ShotdeskError):
+    """We cannot go on from the lines you have: drop them, the latest ones follow; 'history' brings older ones."""
 
-    type: Literal["hello"]
-    session: SessionName | None = None
-    last_seq: Annotated[int, Field(ge=0)] = 0
-    customer: CustomerName | None = None
-    signature: Annotated[str, Field(max_length=128)] | None = None
-
-
-class Said(Model):
-    type: Literal["message"]
-    client_id: Name
-    text: str = ""
-    attachments: Annotated[tuple[PictureName, ...], Field(max_length=MAX_PICTURES)] = ()
-
-
-class Ack(Model):
-    type: Literal["ack"]
-    seq: Annotated[int, Field(ge=0)]
-
-
-class Typing(Model):
-    type: Literal["typing"]
-
-
-Frame = Hello | Said | Ack | Typing
-FRAME: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
+    code = "refetch"
 
 
 class BadSignature(ShotdeskError):
@@ -117,9 +103,9 @@ class Widget:
             await self._close(TOO_SILENT)
             return
         if await self._greet(hello):
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._listen())
-                both.create_task(self._show())
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(tasks))
+                tasks.create_task(self._show())
 
     async def _hello(self) -> Hello:
         while True:
@@ -132,13 +118,15 @@ class Widget:
     async def _greet(self, hello: Hello) -> bool:
         try:
             self._customer = self._vouched_for(hello)
-            self._session, last = await self._session_of(hello)
+            view = await in_time(self._open(hello))
         except ShotdeskError as error:
             await self._refuse(error)
             await self._close(TRY_LATER if isinstance(error, Unavailable) else FORBIDDEN)
             return False
-        self._shown = min(hello.last_seq, last)
-        await self._send(type="hello", session=self._session, last_seq=last)
+        self._shown = hello.last_seq if hello.session else 0
+        if not await self._is_lost(view):
+            await self._send_all(self._hello_of(view.last_seq))
+            await self._show_page(view)
         return True
 
     def _vouched_for(self, hello: Hello) -> CustomerId | None:
@@ -153,64 +141,110 @@ class Widget:
             raise BadSignature
         return hello.customer
 
-    async def _session_of(self, hello: Hello) -> tuple[SessionId, int]:
-        """The session named, with its last seq; a new one, under a name that nobody can guess, if there is none."""
+    async def _open(self, hello: Hello) -> View:
+        """The session named; a new one, under a name that nobody can guess, if there is none."""
         if hello.session:
-            exists, owner = await self._app.store.customer_of(hello.session)
-            if owner and owner != self._customer:
-                raise SessionOfAnotherCustomer
-            if exists or OURS.fullmatch(hello.session):
-                return hello.session, await self._app.store.last_seq(hello.session)
-        return SessionId(self._app.ids()), 0
+            self._session = hello.session
+            view = await self._look(after=min(hello.last_seq, LAST_SEQ))
+            if view.exists or OURS.fullmatch(hello.session):
+                return view
+        self._session = SessionId(self._app.ids())
+        return View(exists=False, customer=None, last_seq=0, lines=())
 
-    async def _check_visitor(self) -> None:
-        """A session that has become a customer's is no longer a visitor's. Raises SessionOfAnotherCustomer."""
-        if self._customer is None:
-            _, owner = await self._app.store.customer_of(self._session)
-            if owner:
-                raise SessionOfAnotherCustomer
+    async def _look(self, *, after: int = 0, before: int | None = None) -> View:
+        """Raises SessionOfAnotherCustomer, also where a visitor's session has become a customer's."""
+        view = await self._app.store.view(self._session, after=after, before=before, limit=PAGE)
+        if view.customer not in (None, self._customer):
+            raise SessionOfAnotherCustomer
+        return view
 
-    async def _listen(self) -> None:
+    async def _is_lost(self, view: View) -> bool:
+        """Whether the client cannot go on from where it is: it is told so, and where the lines follow from."""
+        if 0 <= view.last_seq - self._shown <= REPLAYED:
+            return False
+        await self._begin_anew(view.last_seq)
+        return True
+
+    async def _begin_anew(self, last: int) -> None:
+        self._shown = max(0, last - LATEST)
+        await self._send_all(self._hello_of(last), _error(Refetch()))
+
+    def _hello_of(self, last: int) -> dict[str, Any]:
+        return {"type": "hello", "session": self._session, "last_seq": last, "after": self._shown}
+
+    async def _listen(self, tasks: asyncio.TaskGroup) -> None:
+        """A message waits for the one before it, but the time it has to be answered in begins at once."""
+        places = asyncio.Semaphore(MESSAGES)
         while True:
             frame = await self._receive()
             if isinstance(frame, Said):
-                await self._accept(frame)
+                await places.acquire()
+                tasks.create_task(self._accept(frame)).add_done_callback(lambda _: places.release())
+            elif isinstance(frame, History):
+                await self._show_history(frame)
             elif isinstance(frame, Hello):
                 await self._refuse(BadRequest("this socket has said hello before"))
 
     async def _accept(self, said: Said) -> None:
         try:
-            if not await self._app.cache.allow(f"say:{self._session}", MESSAGES, MESSAGES_PER):
-                raise TooManyRequests
-            await self._check_visitor()
-            new = NewMessage(
-                client_id=said.client_id,
-                text=said.text,
-                attachments=said.attachments,
-                customer=self._customer,
-            )
-            async with self._in_order:
-                accepted = await accept(self._app, self._session, new)
-                await self._send(type="accepted", client_id=said.client_id, seq=accepted.seq)
+            rewound = await in_time(self._keep(said))
         except ShotdeskError as error:
-            await self._refuse(error, said.client_id)
+            await self._refuse(error, client_id=said.client_id)
+            return
+        if rewound:
+            await self._catch_up()
+
+    async def _keep(self, said: Said) -> bool:
+        """Whether the client begins anew: a number that was shown is a new line's, in a database put back."""
+        new = NewMessage(client_id=said.client_id, text=said.text, attachments=said.attachments)
+        async with self._in_order:
+            await self._check_rate("say")
+            message = message_of(self._app, self._session, new)
+            accepted = await keep(self._app, message, self._customer, visitor=self._customer is None)
+            rewound = not accepted.duplicate and accepted.seq <= self._shown
+            if rewound:
+                await self._begin_anew(accepted.seq)
+            await self._send(type="accepted", client_id=said.client_id, seq=accepted.seq)
+            if not accepted.duplicate and accepted.seq == self._shown + 1:
+                await self._show_line(Entry.of(message, accepted.session, accepted.seq))
+        return rewound
+
+    async def _check_rate(self, what: str) -> None:
+        if not await self._app.cache.allow(f"{what}:{self._session}", MESSAGES, MESSAGES_PER):
+            raise TooManyRequests
+
+    async def _show_history(self, asked: History) -> None:
+        try:
+            await self._check_rate("history")
+            view = await in_time(self._look(before=min(asked.before, LAST_SEQ)))
+        except ShotdeskError as error:
+            await self._refuse(error, before=asked.before)
+            return
+        lines = [_line(entry) for entry in view.lines]
+        await self._send(type="history", before=asked.before, lines=lines)
 
     async def _show(self) -> None:
         """What happens in the session, with the log from where the customer left off, while the socket lives."""
         async for news in self._app.cache.watch(self._session):
             if news.kind == "entry":
-                await self._catch_up()
+                if news.seq is None or not await self._has_shown(news.seq):
+                    await self._catch_up()
             elif news.kind != "idle" and (news.seq is None or news.seq >= self._shown):
                 await self._send(type="status", status=news.kind)
+
+    async def _has_shown(self, seq: int) -> bool:
+        """Whether there is nothing to look for. What is being accepted is shown at once."""
+        if seq > self._shown:
+            async with self._in_order:
+                pass
+        return seq <= self._shown
 
     async def _catch_up(self) -> None:
         """Shows what the log has more, as soon as the store answers."""
         while True:
             try:
-                await self._check_visitor()
-                async with self._in_order:
-                    await self._show_log()
-                return
+                if await self._show_more():
+                    return
             except SessionOfAnotherCustomer as error:
                 await self._refuse(error)
                 await self._close(FORBIDDEN)
@@ -219,12 +253,25 @@ class Widget:
                 log.warning("widget.store_unavailable", session=self._session, error=error.code)
                 await asyncio.sleep(LOOKS_AGAIN)
 
-    async def _show_log(self) -> None:
-        while entries := await self._app.store.log(self._session, self._shown):
-            for entry in entries:
-                line = Line.of(entry).model_dump(mode="json", by_alias=True)
-                await self._send(type="message", **line)
-                self._shown = entry.seq
+    async def _show_more(self) -> bool:
+        """One look into the log; whether that was all. What it found is shown when no message is half accepted."""
+        after = self._shown
+        view = await self._look(after=after)
+        async with self._in_order:
+            goes_on = after == self._shown and not await self._is_lost(view)
+            return goes_on and await self._show_page(view)
+
+    async def _show_page(self, view: View) -> bool:
+        for entry in view.lines:
+            await self._show_line(entry)
+        if len(view.lines) < PAGE:
+            self._shown = view.last_seq  # what is void at the end need not be looked for again
+            return True
+        return False
+
+    async def _show_line(self, entry: Entry) -> None:
+        await self._send(type="message", **_line(entry))
+        self._shown = entry.seq
 
     async def _receive(self) -> Frame | None:
         """The next frame; None, and an answer, for one that cannot be read. Raises WebSocketDisconnect."""
@@ -238,19 +285,23 @@ class Widget:
         try:
             return read_json(FRAME, text)
         except ShotdeskError as error:
-            await self._refuse(error, client_id_in(text))
+            id = client_id_in(text)
+            await self._refuse(error, **({"client_id": id} if id else {}))
             return None
 
-    async def _refuse(self, error: ShotdeskError, client_id: str | None = None) -> None:
-        about = {"client_id": client_id} if client_id else {}
-        await self._send(type="error", code=error.code, message=error.message, **about)
+    async def _refuse(self, error: ShotdeskError, **about: str | int) -> None:
+        await self._send_all(_error(error) | about)
 
     async def _send(self, **frame: Any) -> None:
-        """One frame. A client that does not read for SLOW seconds is cut off: the log keeps what it missed."""
+        await self._send_all(frame)
+
+    async def _send_all(self, *frames: dict[str, Any]) -> None:
+        """With nothing in between. A client that does not read for SLOW seconds is cut off: the log has the rest."""
         async with self._writing:
             try:
                 async with asyncio.timeout(SLOW):
-                    await self._socket.send_text(json.dumps(frame, ensure_ascii=False))
+                    for frame in frames:
+                        await self._socket.send_text(json.dumps(frame, ensure_ascii=False))
             except (TimeoutError, RuntimeError):  # Starlette's, where the socket is closed
                 raise WebSocketDisconnect(TOO_SLOW) from None
 
@@ -260,6 +311,14 @@ class Widget:
                 await self._socket.close(code)
         except (TimeoutError, RuntimeError):
             raise WebSocketDisconnect(code) from None
+
+
+def _error(error: ShotdeskError) -> dict[str, Any]:
+    return {"type": "error", "code": error.code, "message": error.message}
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    return Line.of(entry).model_dump(mode="json", by_alias=True)
 
 
 def sign(customer: str, secret: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -15,6 +15,9 @@ from bot.domain.vocabulary import ActionId, ActionStatus, CustomerId, Language
 from bot.flow.wording import Wording
 
 log = structlog.get_logger()
+
+ACTS_AT_LEAST = timedelta(seconds=1)
+"""What the order system has, however long the turn took."""
 
 _STATUS: Mapping[str, ActionStatus] = {
     "done": "done",
@@ -55,21 +58,27 @@ class Actions:
             language=language,
         )
 
-    async def perform(self, id: ActionId) -> None:
-        """Does what was confirmed and tells the customer, unless somebody else is at it or it is settled."""
+    async def perform(self, id: ActionId, spent: timedelta = timedelta(0)) -> None:
+        """Does what was confirmed and tells the customer, unless somebody else is at it or it is settled.
+
+        ``spent``: what the customer has waited for already.
+        """
         claimed = await self._store.claim_effect(id, self._pace.effect_lease)
         if claimed is None:
             return
-        performed = await self._ask(claimed.effect)
+        if claimed.follows:
+            performed = Performed("unknown")
+        else:
+            performed = await self._ask(claimed.effect, max(self._pace.act_within - spent, ACTS_AT_LEAST))
         try:
             await self._settle(claimed, performed)
         except Fenced:
             log.info("effect.fenced", action=id)
 
-    async def _ask(self, effect: Effect) -> Performed:
+    async def _ask(self, effect: Effect, within: timedelta) -> Performed:
         action = effect.proposal.action
         try:
-            async with asyncio.timeout(self._pace.act_within.total_seconds()):
+            async with asyncio.timeout(within.total_seconds()):
                 return await self._orders.perform(effect.customer, action, effect.proposal.id)
         except Exception as error:  # whatever it was, it may have been done: the same key is asked again
             log.warning(
@@ -85,10 +94,16 @@ class Actions:
             again_in = next(iter(self._pace.act_again[effect.tries :]), None)
             if again_in is None:
                 status, handoff = "failed", Handoff(reason="failure")
-        tells = status != "pending" or effect.tries == 0
-        reply = self._reply(effect, status) if tells else None
+        reply = self._reply(effect, status)
         action = effect.proposal.action.model_copy(update={"status": status})
-        await self._store.settle_effect(claimed, action, reply, again_in=again_in, handoff=handoff)
+        await self._store.settle_effect(
+            claimed,
+            action,
+            reply,
+            again_in=again_in,
+            accepted=performed.status == "accepted",
+            handoff=handoff,
+        )
         log.info("effect.settled", action=effect.proposal.id, name=action.name, status=status)
 
     def _reply(self, effect: Effect, status: ActionStatus) -> Reply:

@@ -9,8 +9,8 @@ from bot.domain.message import Entry
 LONE_PICTURE = timedelta(seconds=1.5)
 """A picture without a word waits this long for its question."""
 
-POINTED_AT = timedelta(seconds=4)
-"""A text that points at a picture waits this long for it."""
+POINTED_AT = timedelta(seconds=3.5)
+"""A text that points at a picture waits this long for it: so that it is answered within five seconds."""
 
 UPLOAD = timedelta(seconds=20)
 """An upload in progress is waited for, but not for ever."""
@@ -24,13 +24,25 @@ _POINTS = re.compile(
 )
 
 
-def patience(messages: Sequence[Entry], *, uploading: bool, recent_picture: bool, now: datetime) -> timedelta:
-    """How much longer to wait for the rest of a burst; nothing for a plain text."""
+def patience(
+    messages: Sequence[Entry],
+    *,
+    uploading: bool,
+    recent_picture: bool,
+    now: datetime,
+    waited: timedelta = NONE,
+) -> timedelta:
+    """How much longer to wait for the rest of a burst; nothing for a plain text.
+
+    ``waited``: for how long the last message has been there, by a clock that does not jump.
+    """
     waits = _waits(messages, uploading, recent_picture)
-    return max(NONE, messages[-1].at + waits - now) if messages else NONE
+    return max(NONE, waits - max(now - messages[-1].at, waited)) if waits else NONE
 
 
 def _waits(messages: Sequence[Entry], uploading: bool, recent_picture: bool) -> timedelta:
+    if not messages:
+        return NONE
     if uploading:
         return UPLOAD
     text = " ".join(m.text for m in messages).strip()

@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from functools import partial
 
 import structlog
 
@@ -13,14 +14,16 @@ from bot.domain.errors import Unavailable
 from bot.domain.intent import IntentMatch, Meant
 from bot.domain.matching import Reference
 from bot.domain.message import Entry
+from bot.domain.pace import Pace
 from bot.domain.ports import Clock, Committed, Fenced, OrderSystem, Superseded
 from bot.domain.reading import Seen, telling
 from bot.domain.records import Records
 from bot.domain.session import Draft, Evidence, Exchange, Owner, Session, Turn
-from bot.domain.vocabulary import CustomerId, SessionId
+from bot.domain.vocabulary import CustomerId, Language, SessionId
 from bot.flow.burst import NONE, patience
-from bot.flow.decision import Decided, Decision
+from bot.flow.decision import Decided, Decision, needs_records
 from bot.flow.evidence import compare
+from bot.flow.holding import HoldingAnswers, if_it_takes
 from bot.flow.inbox import Claim, Inbox
 from bot.flow.language import language_of
 from bot.flow.perception import Perception
@@ -33,9 +36,8 @@ RESTARTS_AT_MOST = 3
 """Somebody who never stops typing is answered all the same."""
 
 AT_ONCE = 32
-"""Turns that one process takes side by side. Who waits for the rest of a burst takes nobody's place."""
-
-LOOKS_AGAIN = timedelta(milliseconds=200)
+"""Turns that one process takes side by side, with pictures and without: a slow reader holds up no text. Who waits
+for the rest of a burst takes nobody's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +58,34 @@ class ConversationManager:
         understanding: Understanding,
         orders: OrderSystem,
         decision: Decision,
+        holding: HoldingAnswers,
         clock: Clock,
+        pace: Pace = Pace(),
     ) -> None:
         self._inbox, self._perception, self._understanding = inbox, perception, understanding
-        self._orders, self._decision, self._clock = orders, decision, clock
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._orders, self._decision, self._holding = orders, decision, holding
+        self._clock, self._pace = clock, pace
+        self._reading, self._talking = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
 
-    async def turn(self, claim: Claim, *, final: bool = False) -> Taken:
-        """One turn, one commit. Raises Superseded or Fenced: then nothing has happened."""
+    async def turn(self, claim: Claim, *, final: bool = False, patient: bool = False) -> Taken | None:
+        """One turn, one commit. Raises Superseded or Fenced: then nothing has happened.
+
+        None where it is put off until the order system is back, if the caller is ``patient``: comes again.
+        """
         session, messages, began = claim.session, claim.messages, time.perf_counter()
+        waits = patient and session.owner is Owner.BOT and self._holding.is_patient(claim.claimed)
+        if waits and claim.is_told and await self._records(session.customer) is None:
+            await self._put_off(claim, self._language(claim))  # nothing is read again until then
+            return None
         seen = await self._perceive(session, messages)  # masked, flagged, whoever owns the session
         records = await self._records(session.customer)
         meant = self._understand(messages, seen, session, records or Records())
+        if waits and records is None and needs_records(meant):
+            wants = self._wants_a_person(claim)
+            if wants is None:
+                await self._put_off(claim, meant.language)
+                return None
+            meant = wants
         evidence = compare(seen.readings, records) if records else ()
         if session.owner is Owner.BOT:
             decided = await self._decision.decide(meant, seen, evidence, records, session, self._clock())
@@ -76,34 +94,51 @@ class ConversationManager:
         draft = drafted(claim, seen, meant, evidence, decided, now=self._clock(), began=began)
         return Taken(draft, await self._inbox.commit(claim, draft, final=final))
 
-    async def handle(self, id: SessionId) -> Taken | None:
-        """One turn of a session, with the whole burst in it; None if there is nothing to answer."""
+    async def handle(self, id: SessionId, *, patient: bool = False) -> Taken | None:
+        """One turn of a session, with the whole burst in it; None if nothing is to be answered now.
+
+        A ``patient`` caller comes again: then a customer hears meanwhile that the answer takes longer, and
+        waits for an order system that is down. Else the turn fails honestly.
+        """
         claim = await self._inbox.claim(id)
         if claim is None:
             return None
         async with self._inbox.held(claim):
             try:
-                return await self._handle(claim)
+                return await self._handle(claim, patient)
             except Fenced:
                 log.info("turn.fenced", session=id)
                 return None
 
-    async def _handle(self, claim: Claim) -> Taken | None:
+    async def _handle(self, claim: Claim, patient: bool) -> Taken | None:
+        began = time.monotonic()
         current = await self._whole_burst(claim)
+        if current is None:
+            return None
+        waited = timedelta(seconds=time.monotonic() - began)
+        thinking, slow = partial(self._show_thinking, current), partial(self._say_slow, current, patient)
+        async with (
+            if_it_takes(self._pace.show_within, thinking),
+            if_it_takes(self._silence_left(current, waited), slow),
+        ):
+            return await self._turns(current, patient)
+
+    async def _turns(self, claim: Claim, patient: bool) -> Taken | None:
+        current: Claim | None = claim
         for restart in range(RESTARTS_AT_MOST + 1):
             if current is None:
                 return None
             try:
-                async with self._places:
-                    return await self._turn_or_truth(current, final=restart == RESTARTS_AT_MOST)
+                async with self._reading if current.has_pictures else self._talking:
+                    return await self._turn_or_truth(current, patient, final=restart == RESTARTS_AT_MOST)
             except Superseded:
                 current = await self._inbox.again(current)
         return None
 
-    async def _turn_or_truth(self, claim: Claim, *, final: bool) -> Taken:
+    async def _turn_or_truth(self, claim: Claim, patient: bool, *, final: bool) -> Taken | None:
         """The turn; and if a part of it fails, the customer is told so and gets a person, at once."""
         try:
-            return await self.turn(claim, final=final)
+            return await self.turn(claim, final=final, patient=patient)
         except (Superseded, Fenced):
             raise
         except Exception as error:  # whatever it is, the customer must not be left without an answer
@@ -111,28 +146,63 @@ class ConversationManager:
             draft = self._failed(claim)
             return Taken(draft, await self._inbox.commit(claim, draft, final=final))
 
+    def _wants_a_person(self, claim: Claim) -> Meant | None:
+        """Who has heard that the order system is down may want one: what they said since counts by itself."""
+        since = [message for message in claim.messages if message.seq > claim.claimed.held_seq]
+        if not 0 < len(since) < len(claim.messages):
+            return None
+        meant = self._understand(since, Seen(()), claim.session, Records())
+        return meant if meant.match.intent == "talk_to_human" and not meant.unclear else None
+
+    async def _put_off(self, claim: Claim, language: Language) -> None:
+        await self._holding.put_off(claim.claimed, language, self._clock())
+
+    async def _show_thinking(self, claim: Claim) -> None:
+        if not claim.has_pictures:
+            await self._inbox.show_status(claim.session, "thinking", claim.messages[-1].seq)
+
+    async def _say_slow(self, claim: Claim, patient: bool) -> None:
+        if patient and claim.session.owner is Owner.BOT:
+            await self._holding.say_slow(claim.claimed, self._language(claim))
+
+    def _silence_left(self, claim: Claim, waited: timedelta) -> timedelta:
+        """Until the customer is to hear that it takes a moment; not at once if they have heard of an outage."""
+        if claim.claimed.held_for is not None:
+            return self._pace.hold_within
+        waited = max(waited, self._clock() - claim.messages[0].at)
+        return max(self._pace.hold_within - waited, self._pace.hold_after)
+
     async def _whole_burst(self, claim: Claim) -> Claim | None:
         current: Claim | None = claim
-        while current and (wait := await self._patience(current)) > NONE:
-            await asyncio.sleep(min(wait, LOOKS_AGAIN).total_seconds())
+        began, news = time.monotonic(), None
+        while current:
+            wait = await self._patience(current, timedelta(seconds=time.monotonic() - began))
+            if wait == NONE:
+                return current
+            news = news or self._inbox.news(current.session.id)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(wait, self._pace.burst_poll).total_seconds()):
+                    await anext(news)
             if await self._inbox.has_more(current):
-                current = await self._inbox.again(current)
-        return current
+                before, current = current, await self._inbox.again(current)
+                if current and current.messages != before.messages:
+                    began = time.monotonic()
+        return None
 
-    async def _patience(self, claim: Claim) -> timedelta:
+    async def _patience(self, claim: Claim, waited: timedelta) -> timedelta:
         return patience(
             claim.messages,
             uploading=await self._inbox.uploading(claim.session.id),
             recent_picture=claim.session.dialogue.reading is not None,
             now=self._clock(),
+            waited=waited,
         )
 
     async def _perceive(self, session: Session, messages: Sequence[Entry]) -> Seen:
         attachments = [a for m in messages for a in m.attachments]
-        doing: Literal["reading", "thinking"] = "reading" if attachments else "thinking"
-        await self._inbox.show_status(session, doing, messages[-1].seq)
         if not attachments:
             return Seen(())
+        await self._inbox.show_status(session, "reading", messages[-1].seq)
         return await self._perception.perceive(attachments, _text(messages), session.dialogue.last_bot)
 
     async def _records(self, customer: CustomerId | None) -> Records | None:
@@ -140,7 +210,7 @@ class ConversationManager:
         try:
             return await self._orders.records(customer)
         except Unavailable as error:
-            log.warning("turn.without_records", error=error.message)
+            log.info("turn.without_records", error=error.message)
             return None
 
     def _understand(self, messages: Sequence[Entry], seen: Seen, session: Session, records: Records) -> Meant:
@@ -148,8 +218,12 @@ class ConversationManager:
             messages, seen.readings, seen.hint, session.dialogue, records, self._clock()
         )
 
+    @staticmethod
+    def _language(claim: Claim) -> Language:
+        return language_of(_text(claim.messages), (), claim.session.dialogue)
+
     def _failed(self, claim: Claim) -> Draft:
-        language = language_of(_text(claim.messages), (), claim.session.dialogue)
+        language = self._language(claim)
         meant = Meant(IntentMatch("out_of_scope", 0.0), language, Reference())
         owner = claim.session.owner
         decided = (

@@ -74,7 +74,7 @@ class Decision:
         now: datetime,
     ) -> Decided:
         """``records``: None while the order system is down."""
-        if records is None and meant.match.intent not in STANDS_ALONE:
+        if records is None and needs_records(meant):
             return self.failed(meant.language)
         records = records or Records()
         match meant.settled:
@@ -207,6 +207,16 @@ class Decision:
             return self._wording.amount(value, currency, language)
         time = PartialTime.parse(value)
         return self._wording.partial(time, language) if time else value
+
+
+def needs_records(meant: Meant) -> bool:
+    """Whether the answer rests on the customer's records."""
+    match meant.settled:
+        case Confirmed():
+            return True
+        case Declined():
+            return False
+    return meant.match.intent not in STANDS_ALONE
 
 
 def _with_buttons(reply: Reply, options: Sequence[Option]) -> Reply:

@@ -24,14 +24,21 @@ class Inbox:
         self._lease, self._sending = pace.turn_lease, pace.reply_lease
 
     async def receive(
-        self, message: Message, customer: CustomerId | None, session: SessionId | None = None
+        self,
+        message: Message,
+        customer: CustomerId | None,
+        session: SessionId | None = None,
+        *,
+        visitor: bool = False,
     ) -> Accepted:
         """Keeps a message in its session, then wakes a worker. ``customer`` is taken as verified.
 
         Raises TextTooLong, BadText, SessionOfAnotherCustomer, Unavailable: then nothing is kept.
         """
         check_text(message.text)
-        accepted = await self._store.accept(session, message, customer)
+        accepted = await self._store.accept(session, message, customer, visitor=visitor)
+        for picture in message.attachments:  # it is here: nobody waits for it any longer
+            await self._cache.expect_picture(accepted.session, picture.id, None)
         if not accepted.duplicate:
             await self._cache.wake(accepted.session)
             await self._cache.announce(accepted.session, Live("entry", accepted.seq))
@@ -65,6 +72,10 @@ class Inbox:
         if draft.owner is Owner.WAITING:
             await self._cache.announce(claim.session.id, Live("waiting"))
         return kept
+
+    def news(self, session: SessionId) -> AsyncIterator[Live]:
+        """What happens in a session from now on."""
+        return self._cache.watch(session)
 
     async def uploading(self, session: SessionId) -> bool:
         """Whether a picture for this session is on its way."""
@@ -134,6 +145,15 @@ class Claim:
     @property
     def messages(self) -> tuple[Entry, ...]:
         return self.claimed.messages
+
+    @property
+    def has_pictures(self) -> bool:
+        return any(message.attachments for message in self.messages)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the customer has heard, after the last message, that the order system is down."""
+        return self.claimed.held_seq >= self.claimed.ticket.upto
 
 
 def check_text(text: str) -> None:

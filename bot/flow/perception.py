@@ -19,16 +19,22 @@ UNREAD = Reading(page="other", language=None, flags=("unreadable",), reader=NOBO
 
 
 class Ladder:
-    """``readers`` from the best to the last resort; each has ``deadline`` seconds."""
+    """``readers`` from the best to the last resort; each has ``deadline`` seconds, the last has ``at_last``.
 
-    def __init__(self, readers: Sequence[ScreenReader], deadline: float = 25.0) -> None:
-        self._readers, self._deadline = readers, deadline
+    After the last there is nobody: a reader that is slow, as with many pictures at once, is waited for, and
+    the customer has been told that it takes a moment.
+    """
+
+    def __init__(
+        self, readers: Sequence[ScreenReader], deadline: float = 25.0, at_last: float = 90.0
+    ) -> None:
+        self._readers, self._deadline, self._at_last = readers, deadline, at_last
 
     async def read(self, pictures: Sequence[Picture], question: str, last_question: str | None) -> Seen:
         """Down the ladder, until one answers. Raises nothing: what nobody could read is said to be so."""
         for reader in self._readers if pictures else ():
             try:
-                async with asyncio.timeout(self._deadline):
+                async with asyncio.timeout(self._at_last if reader is self._readers[-1] else self._deadline):
                     seen = await reader.read(pictures, question, last_question)
             except (ReaderDown, TimeoutError) as error:
                 log.warning("perception.step_down", reader=reader.name, cause=type(error).__name__)

@@ -96,7 +96,7 @@ SQL_CHECKS = (
     SqlCheck(
         "doubled",
         "words said twice in a turn",
-        "SELECT session, turn, text FROM messages WHERE sender = 'bot'"
+        "SELECT session, turn, text FROM messages WHERE sender = 'bot' AND turn IS NOT NULL"
         " GROUP BY session, turn, text HAVING count(*) > 1",
     ),
     SqlCheck(

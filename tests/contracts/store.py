@@ -8,8 +8,19 @@ import pytest
 
 from bot.domain.errors import BadRequest, NotFound, SessionOfAnotherCustomer
 from bot.domain.message import Address, Attachment, Message, Reply, Sender
-from bot.domain.ports import Claimed, ClaimedEffect, Committed, Fenced, Outgoing, Store, Superseded
-from bot.domain.session import Action, Draft, Effect, Evidence, Exchange, Handoff, Owner, Proposal, Turn
+from bot.domain.ports import Claimed, ClaimedEffect, Committed, Fenced, Outgoing, Store, Superseded, View
+from bot.domain.session import (
+    Action,
+    Draft,
+    Effect,
+    Evidence,
+    Exchange,
+    Handoff,
+    Holding,
+    Owner,
+    Proposal,
+    Turn,
+)
 from bot.domain.vocabulary import ActionId, CustomerId, PictureId, SessionId
 
 LEASE = timedelta(seconds=30)
@@ -18,6 +29,8 @@ NONE = timedelta(0)
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REFUND = Action(name="request_refund", target="CH-1", status="pending", amount="88.00", unit="CNY")
+SLOW = Holding("slow", Reply(text="请稍等"))
+DOWN = Holding("down", Reply(text="系统故障"))
 DONE = REFUND.model_copy(update={"status": "done"})
 
 
@@ -130,6 +143,8 @@ class StoreContract:
         assert {one.seq for one in accepted} == {1}
         assert sum(not one.duplicate for one in accepted) == 1
         assert len(await store.log(session, after=0)) == 1
+        assert await store.seq_of(session, "k1") == 1
+        assert await store.seq_of(session, "k2") is None
 
     async def test_a_first_message_opens_its_session(self, store: Store) -> None:
         named = await store.accept(SessionId("s1"), message("k1"), CustomerId("C1"))
@@ -141,6 +156,42 @@ class StoreContract:
         with pytest.raises(NotFound):
             await store.accept(SessionId("s1"), message("k3", user="somebody else"))
         assert len(await store.log(SessionId("s1"), after=0)) == 2
+
+    async def test_a_visitor_cannot_speak_in_a_customers_session(self, store: Store) -> None:
+        await store.accept(None, message("k1"), visitor=True)
+        await store.accept(None, message("k2"), CustomerId("C1"))
+        for key in ("k1", "k3"):
+            with pytest.raises(SessionOfAnotherCustomer):
+                await store.accept(None, message(key), visitor=True)
+        accepted = await store.accept(None, message("k3"))  # a server vouches for nobody, and is trusted
+        assert (accepted.seq, accepted.customer) == (3, "C1")
+
+    async def test_a_view_is_a_page_with_the_session(self, store: Store, session: SessionId) -> None:
+        assert await store.view(session) == View(True, None, 0, ())
+        assert await store.view(SessionId("unknown"), after=3) == View(False, None, 0, ())
+        for number in range(5):
+            await store.accept(session, message(f"k{number}"), CustomerId("C1"))
+        log = await store.log(session, after=0)
+        pages = {
+            (0, None, 100): [1, 2, 3, 4, 5],
+            (0, None, 2): [1, 2],
+            (3, None, 2): [4, 5],
+            (9, None, 2): [],
+            (0, 4, 2): [2, 3],
+            (0, 100, 3): [3, 4, 5],
+            (0, 1, 2): [],
+        }
+        for (after, before, limit), seqs in pages.items():
+            lines = tuple(entry for entry in log if entry.seq in seqs)
+            page = await store.view(session, after=after, before=before, limit=limit)
+            assert page == View(True, CustomerId("C1"), 5, lines)
+
+    async def test_a_view_leaves_out_what_is_void(self, store: Store, session: SessionId) -> None:
+        await talk(store, session, "k1")
+        await store.take_over(session, "小王")
+        assert (await store.view(session)).last_seq == 2
+        for page in (await store.view(session), await store.view(session, before=3)):
+            assert [entry.seq for entry in page.lines] == [1]
 
     async def test_many_writers_lose_nothing(self, store: Store, other: Store, session: SessionId) -> None:
         keys = [f"k{number}" for number in range(20)]
@@ -302,6 +353,99 @@ class StoreContract:
         assert [exchange.turn for exchange in latest] == [3, 4, 5]
         assert await store.exchanges(session, datetime.now(UTC) + timedelta(days=1), 3) == []
 
+    # holding answers
+
+    async def test_a_holding_answer_is_said_beside_the_turn(self, store: Store, session: SessionId) -> None:
+        await store.accept(session, message("k1", "查订单"))
+        claimed = await claim(store, session)
+        assert await store.hold(claimed.ticket, SLOW)
+        assert not await store.hold(claimed.ticket, SLOW)
+        said = await next_reply(store, session)
+        assert (said.entry.text, said.entry.turn) == ("请稍等", None)
+        committed = await store.commit(claimed.ticket, draft(claimed))
+        assert committed.version == claimed.version + 1
+        assert await texts(store, session) == ["查订单", "请稍等", "好的"]
+        assert await store.turn_of(session, 1) is not None
+
+    async def test_each_reason_and_each_message_has_its_own(
+        self, store: Store, other: Store, session: SessionId
+    ) -> None:
+        await store.accept(session, message("k1", "一"))
+        claimed = await claim(store, session)
+        assert await store.hold(claimed.ticket, SLOW)
+        assert await store.hold(claimed.ticket, DOWN, again_in=NONE)
+        again = await claim(other, session)
+        assert not await other.hold(again.ticket, SLOW)
+        assert not await other.hold(again.ticket, DOWN, again_in=NONE)
+        await store.accept(session, message("k2", "二"))
+        more = await claim(store, session)
+        assert await store.hold(more.ticket, DOWN)
+        assert await texts(store, session) == ["一", "请稍等", "系统故障", "二", "系统故障"]
+
+    async def test_a_turn_can_be_put_off(self, store: Store, other: Store, session: SessionId) -> None:
+        await store.accept(session, message("k1"))
+        claimed = await claim(store, session)
+        assert (claimed.held_seq, claimed.held_for) == (0, None)
+        await store.hold(claimed.ticket, DOWN, again_in=LEASE)
+        assert await store.unanswered(9) == []
+        assert await other.claim(session, "w", LEASE) is None
+        assert not await store.renew(claimed.ticket, LEASE)
+        with pytest.raises(Fenced):
+            await store.commit(claimed.ticket, draft(claimed))
+        with pytest.raises(Fenced):
+            await store.hold(claimed.ticket, DOWN, again_in=LEASE)
+        await store.resume()
+        assert await store.unanswered(9) == [session]
+        again = await claim(other, session)
+        assert again.messages == claimed.messages
+        assert (again.version, again.held_seq) == (claimed.version, 1)
+        assert again.held_for is not None
+        assert NONE <= again.held_for < timedelta(seconds=20)
+        await other.commit(again.ticket, draft(again))
+        await store.accept(session, message("k2"))
+        assert (await claim(store, session)).held_for is None
+
+    async def test_a_new_message_ends_the_putting_off(self, store: Store, session: SessionId) -> None:
+        await store.accept(session, message("k1", "一"))
+        await store.hold((await claim(store, session)).ticket, DOWN, again_in=LEASE)
+        await store.accept(session, message("k2", "二"))
+        assert await store.unanswered(9) == [session]
+        again = await claim(store, session)
+        assert [entry.text for entry in again.messages] == ["一", "二"]
+        await store.accept(session, message("k3", "三"))
+        assert await store.unanswered(9) == []
+        await store.hold(again.ticket, None, again_in=LEASE)
+        assert await store.unanswered(9) == [session]
+
+    async def test_who_has_waited_longest_comes_first(self, store: Store) -> None:
+        waiting = [await store.open(address(f"user-{number}"), None) for number in range(4)]
+        for number, session in enumerate(waiting):
+            await store.accept(session, message("k1", user=f"user-{number}"))
+            await store.hold((await claim(store, session)).ticket, DOWN, again_in=NONE)
+            await asyncio.sleep(0.002)  # the clock of SQLite counts milliseconds
+        for session in reversed(waiting):
+            await store.hold((await claim(store, session)).ticket, None, again_in=LEASE)
+        assert await store.unanswered(9) == []
+        await store.resume()
+        assert await store.unanswered(9) == waiting
+
+    async def test_nothing_is_held_under_a_person(self, store: Store, session: SessionId) -> None:
+        await store.accept(session, message("k1"))
+        claimed = await claim(store, session)
+        await store.take_over(session, "小王")
+        with pytest.raises(Fenced):
+            await store.hold(claimed.ticket, DOWN)
+        noted = await claim(store, session)
+        assert not await store.hold(noted.ticket, DOWN)
+        assert await texts(store, session) == ["你好"]
+
+    async def test_a_person_may_take_over_what_was_put_off(self, store: Store, session: SessionId) -> None:
+        await store.accept(session, message("k1"))
+        await store.hold((await claim(store, session)).ticket, DOWN, again_in=LEASE)
+        await store.take_over(session, "小王")
+        assert (await claim(store, session)).owner is Owner.HUMAN
+        assert await texts(store, session) == ["你好"]  # what was not sent yet is void
+
     # people
 
     async def test_handing_off_is_part_of_the_commit(self, store: Store, session: SessionId) -> None:
@@ -430,6 +574,46 @@ class StoreContract:
         again = await claim_effect(store, id)
         await store.settle_effect(again, DONE, Reply(text="已退款"))
         assert await texts(store, session) == ["是的", "处理中", "已退款"]
+
+    async def test_that_it_is_pending_is_said_once_whoever_dies(
+        self, store: Store, other: Store, session: SessionId
+    ) -> None:
+        id = await confirm_refund(store, session)
+        await claim_effect(store, id, NONE)  # dies before it says anything
+        for _ in range(2):
+            again = await claim_effect(other, id)
+            await other.settle_effect(again, REFUND, Reply(text="处理中"), again_in=NONE)
+        assert await texts(store, session) == ["是的", "处理中"]
+        turn = await store.turn_of(session, 1)
+        assert turn is not None
+        assert turn.reply == "处理中"
+
+    async def test_effects_of_a_session_keep_their_order(self, store: Store, session: SessionId) -> None:
+        first, second = [await confirm_refund(store, session, id) for id in ("A-1", "A-2")]
+        assert await store.due_effects(9) == [first, second]
+        follows = await claim_effect(store, second)
+        assert follows.follows
+        await store.settle_effect(follows, REFUND, Reply(text="第二笔处理中"), again_in=NONE)
+        assert await store.due_effects(9) == [first]
+        assert await store.claim_effect(second, LEASE) is None
+        leads = await claim_effect(store, first)
+        assert not leads.follows
+        await store.settle_effect(leads, DONE, Reply(text="第一笔已退"))
+        assert await store.due_effects(9) == [second]
+        assert not (await claim_effect(store, second)).follows
+
+    async def test_what_the_order_system_has_holds_up_nothing(self, store: Store, session: SessionId) -> None:
+        first, second = [await confirm_refund(store, session, id) for id in ("A-1", "A-2")]
+        leads = await claim_effect(store, first)
+        await store.settle_effect(leads, REFUND, Reply(text="处理中"), again_in=LEASE, accepted=True)
+        assert not (await claim_effect(store, second)).follows
+
+    async def test_effects_are_due_when_all_is_well_again(self, store: Store, session: SessionId) -> None:
+        id = await confirm_refund(store, session)
+        await store.settle_effect(await claim_effect(store, id), REFUND, None, again_in=LEASE)
+        assert await store.due_effects(9) == []
+        await store.resume()
+        assert await store.due_effects(9) == [id]
 
     async def test_a_result_is_kept_but_not_said_under_a_person(
         self, store: Store, session: SessionId

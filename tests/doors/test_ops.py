@@ -67,7 +67,7 @@ class AwayStore(SqlStore):
     async def ping(self) -> None:
         raise Unavailable
 
-    async def customer_of(self, session: object) -> Any:
+    async def view(self, session: object, **page: object) -> Any:
         raise Unavailable
 
 

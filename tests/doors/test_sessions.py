@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import shutil
 from typing import Any
 
 import httpx
@@ -199,3 +200,13 @@ async def test_a_picture_goes_with_a_message(bot: Bot, session: str) -> None:
     log = await log_of(bot, session, 2)
     assert log[0]["attachments"] == [picture]
     assert "88.00" in log[1]["text"]
+
+
+async def test_a_message_whose_picture_is_gone_since_can_be_sent_again(bot: Bot, session: str) -> None:
+    """Its answer got lost, and of its picture nothing could be kept."""
+    picture, id = await bot.upload(), "once"
+    first = await post(bot, session, text="为什么扣我钱", attachments=[picture], customer="C1", client_id=id)
+    await log_of(bot, session, 2)
+    await asyncio.to_thread(shutil.rmtree, bot.app.settings.home / "media" / "masked")
+    again = await post(bot, session, text="为什么扣我钱", attachments=[picture], customer="C1", client_id=id)
+    assert (again.status_code, again.json()) == (202, first.json() | {"duplicate": True})
