@@ -70,6 +70,11 @@ class Visitor(Customer):
             if not step.is_answered(answer):
                 return
 
+    def where_it_stands(self) -> str:
+        waits = f"asked {time.monotonic() - self.asked:.0f} s ago" if self.asked else "not accepted"
+        lines = [f"{line.seq} {line.sender}: {line.text[:30]}" for line in self.screen.lines.values()]
+        return f"{self.session} ({self.name}), {waits}, {self.sockets} sockets, {lines[-4:]}"
+
     def close(self) -> Account:
         account = self.account
         account.session = self.session or ""
