@@ -24,6 +24,9 @@ log = structlog.get_logger()
 AT_ONCE = 500
 """Sessions that one process looks after side by side; most of them wait for the rest of a burst."""
 
+CANCELLED_AGAIN = timedelta(seconds=3)
+"""redis-py can swallow a cancellation that comes together with an answer. Letting go of a lease takes less."""
+
 
 Id = TypeVar("Id", bound=str)
 
@@ -145,11 +148,13 @@ class Workers:
 
 async def _stop(tasks: Sequence[asyncio.Task[None]], within: timedelta) -> None:
     """Waits a while for tasks to end by themselves, then ends them: leases run out, others go on."""
-    if tasks:
-        _, late = await asyncio.wait(tasks, timeout=within.total_seconds())
+    wait, late = within, set(tasks)
+    while late:
+        _, late = await asyncio.wait(late, timeout=wait.total_seconds())
         for task in late:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        wait = CANCELLED_AGAIN
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _count(draft: Draft) -> None:

@@ -1,10 +1,14 @@
 """The bot under test: all of it real, but for its pace, its clock's skew and the reader of its pictures."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from pydantic import ConfigDict, SecretStr
 
@@ -118,9 +122,29 @@ async def live(birth: Birth, board: Board, classifier: Classifier, report: Calla
     opened = open_app(
         settings, readers=[ScriptedReader()], classifier=classifier, pace=QUICK, wrap=failpoints
     )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, tell_where_it_stands)
     with ended_by_sigterm(), listening(settings) as listener:
         async with opened as app:
             await say_complaints(app)
             async with serving(app, birth.role, listener) as running:
                 report(event="ready")
                 await running.end()
+
+
+def tell_where_it_stands() -> None:
+    """Into the log: what each task waits for, where something is stuck."""
+    for task in asyncio.all_tasks():
+        places = " < ".join(reversed([*_chain(task.get_coro())]))
+        print(f"{task.get_name()} waits at {places}", file=sys.stderr, flush=True)
+
+
+def _chain(coroutine: Any) -> Iterator[str]:
+    """From the task's own coroutine to what it waits for."""
+    while coroutine is not None:
+        kind = next((kind for kind in ("cr", "ag", "gi") if hasattr(coroutine, f"{kind}_frame")), None)
+        if kind is None:
+            yield type(coroutine).__name__
+            return
+        if frame := getattr(coroutine, f"{kind}_frame"):
+            yield f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}"
+        coroutine = getattr(coroutine, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")

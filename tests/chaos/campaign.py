@@ -93,11 +93,15 @@ async def concluded(campaign: Campaign) -> Outcome:
     if done:
         campaign.talking.result()
     else:
-        found.append(Violation("stuck", "customers still wait", str(len(crowd.inside))))
+        found += [Violation("stuck", "customer still waits", v.where_it_stands()) for v in crowd.inside]
+        campaign.bots.tell_where_they_stand()
     if not await drained(stage, DRAINS_WITHIN):
         found.append(Violation("stuck", "not drained", f"after {DRAINS_WITHIN:.0f} s"))
+        campaign.bots.tell_where_they_stand()
     seconds = campaign.seconds
-    await campaign.bots.stop()
+    for slot in await campaign.bots.stop():
+        found.append(Violation("stuck", "does not stop", f"{slot.birth.role} {slot.number}"))
+        campaign.bots.tell_where_they_stand()
     accounts = crowd.accounts
     found += await violations(stage, accounts)
     return Outcome(

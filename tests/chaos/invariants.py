@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Row
 
 from bot.domain.errors import Unavailable
-from tests.chaos.shop import ORDERS, name_of, order_of, subscription_of
+from tests.chaos.shop import DONE, ORDERS, PROPOSED, name_of, order_of, subscription_of
 from tests.chaos.stage import Stage
 from tests.chaos.visitors import Account, is_honest
 
@@ -213,7 +213,7 @@ def _effects(
         if bool(row.auto_renewal) == (row.id in done):
             yield Violation("effects", "record and effect differ", row.id)
     for account in accounts:
-        confirmed = any(said.step and said.step.confirms for said in account.said)
+        confirmed = any(said.step and said.step.answer == DONE for said in account.said)
         if not confirmed and subscription_of(account.customer) in done:
             yield Violation("effects", "performed before it was confirmed", name_of(account.customer))
 
@@ -238,21 +238,28 @@ def _at_the_customers_end(account: Account, log: Sequence[Row[Any]]) -> Iterator
 
 def _answers(account: Account, log: Sequence[Row[Any]], who: str) -> Iterator[Violation]:
     """Each question has its own answer, once, after it and in its turn; nothing else is answered."""
-    asked: dict[str, int] = {}
-    turns = {row.seq: row.turn for row in log}
+    kept = {row.seq: row for row in log}
+    replies = [row for row in log if row.sender == "bot"]
+    handed_over = any(is_honest(row.text) for row in replies)
+    right: set[int] = set()
     for said in account.said:
-        if said.step is None:
+        step = said.step
+        if step is None or said.seq not in kept:
             continue
-        asked[said.step.answer] = said.seq
-        answers = [row for row in log if row.sender == "bot" and said.step.answer in row.text]
+        mine = [row for row in replies if row.turn == kept[said.seq].turn and row.seq > said.seq]
+        answers = [row.seq for row in mine if step.is_answered(row.text) or step.is_asked_again(row.text)]
+        right.update(answers)
+        if not answers and not handed_over:
+            yield Violation("lost", "not answered", f"{who} line {said.seq}: {step.text}")
         if len(answers) > 1:
-            yield Violation("doubled", "answered twice", f"{who} line {said.seq}: {[r.seq for r in answers]}")
-        if not answers and not any(is_honest(row.text) for row in log if row.sender == "bot"):
-            yield Violation("lost", "not answered", f"{who} line {said.seq}: {said.step.text}")
-        for row in answers:
-            if row.seq < said.seq or row.turn != turns.get(said.seq):
-                yield Violation("out of order", "answer to something else", f"{who} line {row.seq}")
+            yield Violation("doubled", "answered twice", f"{who} line {said.seq}: {answers}")
+    for row in replies:
+        if row.seq not in right and any(words in row.text for words in _answers_of(account.customer)):
+            yield Violation("out of order", "answer to nothing", f"{who} line {row.seq}: {row.text}")
+
+
+def _answers_of(customer: int) -> Iterator[str]:
+    yield PROPOSED
+    yield DONE
     for nth in range(ORDERS):
-        order = order_of(account.customer, nth)
-        if order not in asked and any(order in row.text for row in log):
-            yield Violation("out of order", "answer to what was not asked", f"{who} {order}")
+        yield order_of(customer, nth)

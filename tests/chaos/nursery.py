@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,6 +17,9 @@ from tests.chaos.failpoints import Blow, Board
 
 READY_WITHIN = 60.0
 """Seconds after which a bot that is not ready is a bug of the harness or of the bot."""
+
+ENDED_WITHIN = 30.0
+"""Seconds after which a bot that was told to stop should have: three times its grace, on a busy machine."""
 
 Struck = Callable[["Slot", str, Blow], None]
 
@@ -73,17 +76,22 @@ class Nursery:
             for slot in self.slots:
                 await slot.ready.wait()
 
-    async def stop(self) -> None:
-        """As an operator stops them: SIGTERM, and what is under way is finished."""
-        async with asyncio.timeout(READY_WITHIN):
-            for slot in self.slots:
-                slot.wanted = False
-                self.signal(slot, signal.SIGCONT)
-                self.signal(slot, signal.SIGTERM)
-            for slot in self.slots:
-                await slot.ended.wait()
-            for task in tuple(self._later):
-                await task
+    async def stop(self) -> list[Slot]:
+        """As an operator stops them: SIGTERM, and what is under way is finished. Returns those that do not end."""
+        for slot in self.slots:
+            slot.wanted = False
+            self.signal(slot, signal.SIGCONT)
+            self.signal(slot, signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ENDED_WITHIN):
+                for slot in self.slots:
+                    await slot.ended.wait()
+        return [slot for slot in self.slots if not slot.ended.is_set()]
+
+    def tell_where_they_stand(self) -> None:
+        """Into their log."""
+        for slot in self.slots:
+            self.signal(slot, signal.SIGUSR2)
 
     def signal(self, slot: Slot, number: signal.Signals) -> bool:
         """False where nobody lives there now."""
@@ -131,8 +139,8 @@ class Nursery:
         birth = replace(slot.birth, random=random)
         self._zygote.stdin.write(json.dumps(asdict(birth)).encode() + b"\n")
 
-    def _soon(self, doing: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(doing)
+    def _soon(self, doing: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(doing)
         self._later.add(task)
         task.add_done_callback(self._later.discard)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 ORDERS = 8
 PLAN = "黄金会员连续包月"
+PROPOSED = "需要我现在帮您关闭吗"
+DONE = f"已经为您关闭「{PLAN}」"
 
 ASKED = ("订单 {order} 到哪了", "帮我查一下订单 {order} 的物流", "{order} 的包裹到哪里了")
 GREETINGS = ("你好", "在吗", "您好")
@@ -72,14 +74,21 @@ def _subscription(customer: int) -> dict[str, Any]:
 class Step:
     """One thing that a customer says, in one message or, with ``before``, as the end of a burst.
 
-    ``answer`` is what its answer alone says. ``shows`` is the order on a picture that comes with it.
+    ``answer`` is what its answer alone says. ``shows`` is the order on a picture that comes with it. Where the
+    bot asks ``again`` instead, as it may after a while, the customer says it again.
     """
 
     text: str
     answer: str
     before: tuple[str, ...] = ()
     shows: str | None = None
-    confirms: bool = False
+    again: str | None = None
+
+    def is_answered(self, text: str) -> bool:
+        return self.answer in text
+
+    def is_asked_again(self, text: str) -> bool:
+        return self.again is not None and self.again in text
 
 
 def talk(customer: int, random: Random) -> list[Step]:
@@ -105,6 +114,6 @@ def _about(order: str, random: Random) -> Step:
 
 def _renewal() -> list[Step]:
     return [
-        Step(f"帮我关掉{PLAN}的自动续费", "需要我现在帮您关闭吗"),
-        Step("好的", f"已经为您关闭「{PLAN}」", confirms=True),
+        Step(f"帮我关掉{PLAN}的自动续费", PROPOSED),
+        Step("好的", DONE, again=PROPOSED),
     ]

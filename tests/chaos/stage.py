@@ -101,7 +101,7 @@ async def staged(database: str) -> AsyncIterator[Stage]:
         server = None
         if database == "postgresql":
             disk = None
-            root = stack.enter_context(postgres())
+            root = stack.enter_context(postgres(durable=True))
             server = stack.enter_context(redis())
             urls = [await _created(root, name) for name in ("bot", "orders")]
             template = Birth(0, "all", 0, str(home), "", server.url, *urls)

@@ -12,12 +12,12 @@ import httpx
 from tests.chaos.bot import KEY, SECRET
 from tests.chaos.drawing import drawn
 from tests.chaos.shop import Step, name_of, talk
-from tests.customer import BREATH, NO_TLS, PASSING, Customer, Frame, Line, Refused, Wire
+from tests.customer import BREATH, NO_TLS, PASSING, Customer, Frame, Refused, Wire
 
 DOUBLED = 0.2
 """The part of messages that come twice."""
 
-HONEST = ("系统这会儿出了点问题", "正在为您排队", "已经在为您排队", "没有成功", "一直没有成功")
+HONEST = ("系统这会儿出了点问题", "已经在为您排队", "这次操作一直没有成功", "这张图片我看不清")
 """What says that there is no answer now: after it a customer has a person's queue, and nothing more to ask."""
 
 
@@ -64,8 +64,16 @@ class Visitor(Customer):
         for step in steps:
             for fragment in step.before:
                 await self._say(fragment, None)
-            if not await self._answered(await self._say(step.text, step), step):
+            answer = await self._answer(await self._say(step.text, step), step)
+            while step.is_asked_again(answer):
+                answer = await self._answer(await self._say(step.text, step), step)
+            if not step.is_answered(answer):
                 return
+
+    def where_it_stands(self) -> str:
+        waits = f"asked {time.monotonic() - self.asked:.0f} s ago" if self.asked else "not accepted"
+        lines = [f"{line.seq} {line.sender}: {line.text[:30]}" for line in self.screen.lines.values()]
+        return f"{self.session} ({self.name}), {waits}, {self.sockets} sockets, {lines[-4:]}"
 
     def close(self) -> Account:
         account = self.account
@@ -85,24 +93,26 @@ class Visitor(Customer):
         self.account.said.append(Said(client_id, seq, step))
         return seq
 
-    async def _answered(self, seq: int, step: Step) -> bool:
+    async def _answer(self, seq: int, step: Step) -> str:
+        """What settles a question; nothing where nothing came."""
         self.asked = asked = time.monotonic()
 
-        def later() -> list[Line]:
-            return [line for line in self.screen.lines.values() if line.seq > seq and line.is_answer]
-
-        def comes() -> bool:
-            return any(step.answer in line.text or is_honest(line.text) for line in later())
+        def settles() -> str | None:
+            later = [line.text for line in self.screen.lines.values() if line.seq > seq and line.is_answer]
+            answers = [text for text in later if step.is_answered(text)]
+            return next(
+                iter([*answers, *filter(step.is_asked_again, later), *filter(is_honest, later)]), None
+            )
 
         try:
-            await self._until(comes)
+            await self._until(lambda: settles() is not None)
         except TimeoutError:
             self.account.faults.append(f"{self.session}: no answer to line {seq}")
-            return False
+            return ""
         finally:
             self.asked = None
         self.account.waited.append(time.monotonic() - asked)
-        return any(step.answer in line.text for line in later())
+        return settles() or ""
 
     # the platform
 
