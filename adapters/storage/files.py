@@ -4,6 +4,7 @@ import os
 import tempfile
 from contextlib import suppress
 from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 
 UNFINISHED = ".unfinished-"
@@ -45,11 +46,15 @@ def names_older(folder: Path, age: timedelta, now: datetime, prefix: str = "") -
     if not folder.is_dir():
         return set()
     oldest = (now - age).timestamp()
-    return {
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.name.startswith(prefix) and entry.stat().st_mtime < oldest
-    }
+    return {e.name for e in os.scandir(folder) if e.name.startswith(prefix) and _written(e) < oldest}
+
+
+def _written(file: os.DirEntry[str]) -> float:
+    """When; now, where another process has just removed it."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return inf
 
 
 def _sync_folder(folder: Path) -> None:
