@@ -8,12 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from bot.app import App, Port, open_app
 from bot.domain.errors import Unavailable
 from bot.domain.message import Accepted, Address, Attachment, Entry, Message, Sender
 from bot.domain.pace import Pace
-from bot.domain.ports import Outgoing
+from bot.domain.ports import Committed, Outgoing
 from bot.domain.reading import Picture, Seen
+from bot.domain.session import MEMORY
 from bot.domain.vocabulary import CustomerId, PictureId, SessionId
 from tests.doors.bot import KeywordClassifier, ScriptedReader, eventually, png, settings_of
 
@@ -36,11 +39,15 @@ class Faults:
     """How often the platform does not take a reply."""
     loop_errors: int = 0
     """How often the sweeper meets what nobody thought of."""
+    commits_lost: int = 0
+    """How often the database goes away before a turn is kept."""
+    answers_lost: int = 0
+    """How often it goes away when it has kept one."""
     taken: list[Outgoing] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
 
     def __call__(self, name: str, port: Port, /) -> Port:
-        kinds: dict[str, Any] = {"cache": Hints, "channel.web": Platform, "store": Looks}
+        kinds: dict[str, Any] = {"cache": Hints, "channel.web": Platform, "store": Database}
         return cast(Port, kinds[name](port, self)) if name in kinds else port
 
 
@@ -68,12 +75,22 @@ class Platform(Inner):
         self._faults.taken.append(outgoing)
 
 
-class Looks(Inner):
+class Database(Inner):
     async def undelivered(self, limit: int) -> Sequence[SessionId]:
         if self._faults.loop_errors:
             self._faults.loop_errors -= 1
             raise RuntimeError
         return cast(Sequence[SessionId], await self._inner.undelivered(limit))
+
+    async def commit(self, *args: Any, **kwargs: Any) -> Committed:
+        if self._faults.commits_lost:
+            self._faults.commits_lost -= 1
+            raise Unavailable
+        kept: Committed = await self._inner.commit(*args, **kwargs)
+        if self._faults.answers_lost:
+            self._faults.answers_lost -= 1
+            raise Unavailable
+        return kept
 
 
 class SlowReader(ScriptedReader):
@@ -154,6 +171,26 @@ async def test_a_loop_that_fails_goes_on(tmp_path: Path) -> None:
         await send(app, "s1")
         await eventually(lambda: _are_taken(faults, 1))
     assert faults.loop_errors == 0
+
+
+@pytest.mark.parametrize(
+    "faults", [Faults(commits_lost=2), Faults(answers_lost=1), Faults(commits_lost=5), Faults(answers_lost=5)]
+)
+async def test_a_turn_outlives_a_database_that_goes_away_at_its_commit(
+    tmp_path: Path, faults: Faults
+) -> None:
+    async with opened(tmp_path, faults) as app, app.workers.running():
+        await send(app, "s1", "你好")
+        await eventually(lambda: _has(app, "s1", 1))
+        await eventually(lambda: _are_taken(faults, 1))
+        turn = await app.store.turn_of(SessionId("s1"), 1)
+        assert turn is not None
+        assert (turn.turn, turn.intent, turn.handoff) == (1, "greet", None)
+        exchanges = await app.store.exchanges(SessionId("s1"), app.clock() - MEMORY, 9)
+        await send(app, "s1", "你好")
+        await eventually(lambda: _has(app, "s1", 2))
+        again = await app.store.exchanges(SessionId("s1"), app.clock() - MEMORY, 9)
+        assert again[:1] == exchanges
 
 
 async def test_a_turn_may_take_longer_than_its_lease(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
+from bot.domain.errors import Unavailable
 from bot.domain.intent import IntentMatch
 from bot.domain.message import Accepted, Address, Entry, Message, Reply
 from bot.domain.reading import Box, Picture, Seen
@@ -28,6 +29,10 @@ class Superseded(Exception):
 
 class Fenced(Exception):
     """Somebody else has the session now: what was worked out is dropped."""
+
+
+class Undecided(Unavailable):
+    """The store did not say whether a turn is kept. If it is not, the session is still unanswered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from bot.domain.intent import IntentMatch, Meant
 from bot.domain.matching import Reference
 from bot.domain.message import Entry
 from bot.domain.pace import Pace
-from bot.domain.ports import Clock, Committed, Fenced, OrderSystem, Superseded
+from bot.domain.ports import Clock, Committed, Fenced, OrderSystem, Superseded, Undecided
 from bot.domain.reading import Seen, telling
 from bot.domain.records import Records
 from bot.domain.session import Draft, Evidence, Exchange, Owner, Session, Turn
@@ -109,6 +109,11 @@ class ConversationManager:
             except Fenced:
                 log.info("turn.fenced", session=id)
                 return None
+            except Undecided:
+                log.warning("turn.undecided", session=id)
+                if patient:
+                    return None
+                raise
 
     async def _handle(self, claim: Claim, patient: bool) -> Taken | None:
         began = time.monotonic()
@@ -139,7 +144,7 @@ class ConversationManager:
         """The turn; and if a part of it fails, the customer is told so and gets a person, at once."""
         try:
             return await self.turn(claim, final=final, patient=patient)
-        except (Superseded, Fenced):
+        except (Superseded, Fenced, Undecided):
             raise
         except Exception as error:  # whatever it is, the customer must not be left without an answer
             log.exception("turn.failed", session=claim.session.id, error=type(error).__name__)
@@ -155,7 +160,10 @@ class ConversationManager:
         return meant if meant.match.intent == "talk_to_human" and not meant.unclear else None
 
     async def _put_off(self, claim: Claim, language: Language) -> None:
-        await self._holding.put_off(claim.claimed, language, self._clock())
+        try:
+            await self._holding.put_off(claim.claimed, language, self._clock())
+        except Unavailable as error:
+            raise Undecided from error
 
     async def _show_thinking(self, claim: Claim) -> None:
         if not claim.has_pictures:

@@ -4,14 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from bot.domain.errors import BadText, TextTooLong, Unavailable
 from bot.domain.message import MAX_TEXT, Accepted, Entry, Message
 from bot.domain.pace import Pace
-from bot.domain.ports import Claimed, Clock, Committed, Live, SessionCache, Store, Ticket
+from bot.domain.ports import Claimed, Clock, Committed, Live, SessionCache, Store, Ticket, Undecided
 from bot.domain.session import MEMORY, WINDOW, Dialogue, Draft, Owner, Session
 from bot.domain.vocabulary import CustomerId, SessionId
+
+COMMITS_AGAIN: Any = {
+    "retry": retry_if_exception_type(Unavailable),
+    "stop": stop_after_attempt(3),
+    "wait": wait_random(0.1, 0.5),
+    "reraise": True,
+}
+"""A turn is not thought out again because of a moment without the database."""
 
 
 class Inbox:
@@ -62,11 +72,18 @@ class Inbox:
         return await self._claim(claimed) if claimed else None
 
     async def commit(self, claim: "Claim", draft: Draft, *, final: bool = False) -> Committed:
-        """The turn, in one transaction.
+        """The turn, in one transaction, which is known again when it is tried again.
 
-        Raises Superseded or Fenced: then nothing is changed.
+        Raises Superseded or Fenced: then nothing is changed. Raises Undecided.
         """
-        kept = await self._store.commit(claim.claimed.ticket, draft, final=final, sending=self._sending)
+        try:
+            async for attempt in AsyncRetrying(**COMMITS_AGAIN):
+                with attempt:
+                    kept = await self._store.commit(
+                        claim.claimed.ticket, draft, final=final, sending=self._sending
+                    )
+        except Unavailable as error:
+            raise Undecided from error
         exchanges = (*claim.session.dialogue.exchanges, draft.exchange)
         await self._cache.remember(claim.session.id, kept.version, Dialogue.of(exchanges, self._clock()))
         if draft.owner is Owner.WAITING:
@@ -100,10 +117,10 @@ class Inbox:
 
     @asynccontextmanager
     async def _let_go_when_stopped(self, ticket: Ticket) -> AsyncIterator[None]:
-        """Then somebody else goes on at once, not after the lease."""
+        """Somebody else goes on at once, not after the lease; so too where a commit is undecided."""
         try:
             yield
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Undecided):
             with suppress(Unavailable):
                 await self._store.release(ticket)
             raise
