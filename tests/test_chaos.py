@@ -7,7 +7,7 @@ from tests.chaos.faults import fault
 from tests.chaos.plan import MOST_HITS, OUT_OF_REACH, planned, verb_of
 from tests.chaos.stage import DATABASES
 
-SECONDS = 12.0
+SECONDS = 8.0
 SEED = 20251201
 
 

@@ -17,7 +17,7 @@ from tests.chaos.plan import OUT_OF_REACH, Trap, planned, verb_of
 from tests.customer import NO_TLS
 
 BOTS = ("all",) * 4
-SESSIONS = 24
+SESSIONS = 48
 
 WAITS = 20.0
 """Seconds that traps are waited for after the last one was laid."""

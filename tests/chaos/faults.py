@@ -21,7 +21,7 @@ from tests.chaos.nursery import Slot, Struck
 from tests.chaos.recovery import Recovery
 
 BOTS = ("web", "web", "worker", "worker")
-SESSIONS = 24
+SESSIONS = 36
 
 CHANCE = 0.001
 """With which something happens at any failpoint."""
