@@ -1,6 +1,8 @@
 """``POST /v1/pictures``: a picture for a message to come."""
 
-from collections.abc import MutableMapping
+import asyncio
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -11,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from bot.app import App
 from bot.domain.errors import BadRequest, PictureTooLarge
-from bot.domain.vocabulary import PictureId
+from bot.domain.vocabulary import PictureId, SessionId
 from bot.doors.bodies import SessionName, read_body
 from bot.doors.deadline import in_time
 from bot.doors.errors import TooManyRequests
@@ -28,6 +30,9 @@ UPLOADS_PER = timedelta(minutes=1)
 
 UPLOAD_TAKES = timedelta(seconds=30)
 """An upload that takes longer is not waited for."""
+
+SIGN_OF_LIFE = timedelta(seconds=1)
+"""An upload says so often that it goes on: nobody waits for one whose process has died."""
 
 FOLLOWS_WITHIN = timedelta(seconds=2)
 """A picture that has arrived is named in a message by then, or is not what the customer speaks of."""
@@ -74,16 +79,31 @@ def routes(app: App) -> APIRouter:
         if session is None:
             await _keep(app, request, id, uploader)
             return Uploaded(id=id)
-        follows = None
-        await app.cache.expect_picture(session, id, UPLOAD_TAKES)
-        try:
+        async with _expected(app, session, id):
             await _keep(app, request, id, session)
-            follows = FOLLOWS_WITHIN
-        finally:
-            await app.cache.expect_picture(session, id, follows)
         return Uploaded(id=id)
 
     return router
+
+
+@asynccontextmanager
+async def _expected(app: App, session: SessionId, id: PictureId) -> AsyncIterator[None]:
+    """While it comes, messages of the session wait for the picture; and a moment longer, if it has come."""
+    follows = None
+    renewing = asyncio.create_task(_renew(app, session, id))
+    try:
+        yield
+        follows = FOLLOWS_WITHIN
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+        await app.cache.expect_picture(session, id, follows)
+
+
+async def _renew(app: App, session: SessionId, id: PictureId) -> None:
+    for _ in range(UPLOAD_TAKES // SIGN_OF_LIFE):
+        await app.cache.expect_picture(session, id, 3 * SIGN_OF_LIFE)
+        await asyncio.sleep(SIGN_OF_LIFE.total_seconds())
 
 
 async def _keep(app: App, request: Request, id: PictureId, uploader: str) -> None:
