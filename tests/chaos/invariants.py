@@ -250,7 +250,8 @@ def _answers(account: Account, log: Sequence[Row[Any]], who: str) -> Iterator[Vi
         answers = [row.seq for row in mine if step.is_answered(row.text) or step.is_asked_again(row.text)]
         right.update(answers)
         if not answers and not handed_over:
-            yield Violation("lost", "not answered", f"{who} line {said.seq}: {step.text}")
+            said_instead = [f"{row.seq}: {row.text}" for row in log if row.seq > said.seq - 3]
+            yield Violation("lost", "not answered", f"{who} line {said.seq}: {step.text}; {said_instead}")
         if len(answers) > 1:
             yield Violation("doubled", "answered twice", f"{who} line {said.seq}: {answers}")
     for row in replies:
