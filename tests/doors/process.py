@@ -69,9 +69,8 @@ async def started(home: Path, *arguments: str, **settings: str) -> AsyncIterator
     try:
         yield run
     finally:
-        if process.returncode is None:
-            process.kill()
-            await run.ended()
+        if process.returncode is None:  # told, not killed: it takes its Valkey along
+            await run.terminate()
 
 
 async def refused(home: Path, *arguments: str, **settings: str) -> str:
