@@ -16,7 +16,7 @@ from bot.domain.message import Accepted, Address, Attachment, Entry, Message, Se
 from bot.domain.pace import Pace
 from bot.domain.ports import Committed, Outgoing
 from bot.domain.reading import Picture, Seen
-from bot.domain.session import MEMORY
+from bot.domain.session import MEMORY, Dialogue
 from bot.domain.vocabulary import CustomerId, PictureId, SessionId
 from tests.doors.bot import KeywordClassifier, ScriptedReader, eventually, png, settings_of
 
@@ -41,6 +41,8 @@ class Faults:
     """How often the sweeper meets what nobody thought of."""
     commits_lost: int = 0
     """How often the database goes away before a turn is kept."""
+    memories_lost: int = 0
+    """How often the cache fails, as nobody thought it would, when a turn has been kept."""
     answers_lost: int = 0
     """How often it goes away when it has kept one."""
     taken: list[Outgoing] = field(default_factory=list)
@@ -60,6 +62,12 @@ class Inner:
 
 
 class Hints(Inner):
+    async def remember(self, session: SessionId, version: int, dialogue: Dialogue) -> None:
+        if dialogue.exchanges and self._faults.memories_lost:
+            self._faults.memories_lost -= 1
+            raise RuntimeError
+        await self._inner.remember(session, version, dialogue)
+
     async def wake(self, *args: Any) -> None:
         if not self._faults.hints_lost:
             await self._inner.wake(*args)
@@ -191,6 +199,20 @@ async def test_a_turn_outlives_a_database_that_goes_away_at_its_commit(
         await eventually(lambda: _has(app, "s1", 2))
         again = await app.store.exchanges(SessionId("s1"), app.clock() - MEMORY, 9)
         assert again[:1] == exchanges
+
+
+async def test_what_fails_after_the_commit_changes_nothing_of_the_turn(tmp_path: Path) -> None:
+    faults = Faults(memories_lost=1)
+    async with opened(tmp_path, faults) as app:
+        async with app.workers.running():
+            await send(app, "s1", "你好")
+            await eventually(lambda: _are_taken(faults, 1))
+        kept = await app.store.exchanges(SessionId("s1"), app.clock() - MEMORY, 9)
+        await send(app, "s1", "你好")
+        claim = await app.inbox.claim(SessionId("s1"))
+        assert claim is not None
+        assert list(claim.session.dialogue.exchanges) == list(kept)
+        assert [(exchange.turn, exchange.intent) for exchange in kept] == [(1, "greet")]
 
 
 async def test_a_turn_may_take_longer_than_its_lease(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from bot.domain.errors import BadText, TextTooLong, Unavailable
@@ -14,6 +15,8 @@ from bot.domain.pace import Pace
 from bot.domain.ports import Claimed, Clock, Committed, Live, SessionCache, Store, Ticket, Undecided
 from bot.domain.session import MEMORY, WINDOW, Dialogue, Draft, Owner, Session
 from bot.domain.vocabulary import CustomerId, SessionId
+
+log = structlog.get_logger()
 
 COMMITS_AGAIN: Any = {
     "retry": retry_if_exception_type(Unavailable),
@@ -84,11 +87,18 @@ class Inbox:
                     )
         except Unavailable as error:
             raise Undecided from error
+        try:
+            await self._tell(claim, draft, kept.version)
+        except Exception as error:  # whatever it is: the turn is kept, and must not be taken for a failed one
+            log.exception("turn.not_told", session=claim.session.id, error=type(error).__name__)
+        return kept
+
+    async def _tell(self, claim: "Claim", draft: Draft, version: int) -> None:
+        """What a kept turn leaves in the living dialogue, and to whoever watches."""
         exchanges = (*claim.session.dialogue.exchanges, draft.exchange)
-        await self._cache.remember(claim.session.id, kept.version, Dialogue.of(exchanges, self._clock()))
+        await self._cache.remember(claim.session.id, version, Dialogue.of(exchanges, self._clock()))
         if draft.owner is Owner.WAITING:
             await self._cache.announce(claim.session.id, Live("waiting"))
-        return kept
 
     def news(self, session: SessionId) -> AsyncIterator[Live]:
         """What happens in a session from now on."""
