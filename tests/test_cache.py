@@ -1,6 +1,5 @@
 """The living dialogue over the embedded Valkey and over Redis."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,36 +10,10 @@ from adapters.storage.embedded import EmbeddedValkey
 from adapters.storage.redis import RedisCache
 from bot.domain.errors import BadSettings
 from tests import servers
-from tests.contracts.cache import CacheContract, Mortal, OutageContract
+from tests.contracts.cache import CacheContract, OutageContract
+from tests.mortal import Mortal, MortalRedis, MortalValkey
 
 PAUSE = timedelta(milliseconds=20)
-
-
-class MortalValkey(Mortal):
-    def __init__(self, valkey: EmbeddedValkey) -> None:
-        self._valkey = valkey
-        self.url = valkey.url
-
-    async def kill(self) -> None:
-        process = self._valkey._process
-        assert process is not None
-        process.kill()
-        process.wait()
-
-    async def start(self) -> None:
-        await asyncio.to_thread(self._valkey._restart)
-
-
-class MortalRedis(Mortal):
-    def __init__(self, server: servers.RedisServer) -> None:
-        self._server = server
-        self.url = server.url
-
-    async def kill(self) -> None:
-        self._server.kill()
-
-    async def start(self) -> None:
-        await asyncio.to_thread(self._server.start)
 
 
 class Caches(CacheContract, OutageContract):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -206,7 +207,9 @@ def test_answering_from_the_cache_loads_no_trainer(examples: Path, cache: Path) 
 
 
 @pytest.mark.parametrize("spoil", [lambda whole: b"", lambda whole: b"nonsense", lambda whole: whole[:-200]])
-def test_spoiled_weights_are_unpacked_anew(cache: Path, unpacked: Path, spoil) -> None:  # type: ignore[no-untyped-def]
+def test_spoiled_weights_are_unpacked_anew(
+    cache: Path, unpacked: Path, spoil: Callable[[bytes], bytes]
+) -> None:
     sound = unpacked.read_bytes()
     (cache / unpacked.name).unlink()
     (cache / unpacked.name).write_bytes(spoil(sound))

@@ -1,8 +1,5 @@
 """Redis goes in mid-dialogue, in every way that it can: nothing is lost, and the dialogue is the same."""
 
-import asyncio
-import shutil
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -14,76 +11,25 @@ from bot.domain.session import MEMORY, WINDOW, Dialogue
 from bot.domain.vocabulary import SessionId
 from tests import servers
 from tests.doors.bot import Bot, Tab, eventually, running_bot, signature
+from tests.mortal import Mortal, MortalRedis, MortalValkey
 
-
-class Server(ABC):
-    """A Redis or a Valkey that can go."""
-
-    url: str
-    folder: Path
-
-    @abstractmethod
-    async def kill(self) -> None: ...
-
-    @abstractmethod
-    async def start(self) -> None: ...
-
-    async def flush(self) -> None:
-        async with from_url(self.url) as redis:
-            await redis.flushall()
-
-    async def restart(self) -> None:
-        await self.kill()
-        await self.start()
-
-    async def fail_over_to_an_empty_one(self) -> None:
-        await self.kill()
-        await asyncio.to_thread(shutil.rmtree, self.folder / "appendonlydir")
-        await self.start()
-
-
-class Valkey(Server):
-    def __init__(self, valkey: EmbeddedValkey) -> None:
-        self._valkey, self.url, self.folder = valkey, valkey.url, valkey._folder
-
-    async def kill(self) -> None:
-        process = self._valkey._process
-        assert process is not None
-        process.kill()
-        process.wait()
-
-    async def start(self) -> None:
-        await asyncio.to_thread(self._valkey._restart)
-
-
-class Redis(Server):
-    def __init__(self, server: servers.RedisServer) -> None:
-        self._server, self.url, self.folder = server, server.url, server._base
-
-    async def kill(self) -> None:
-        self._server.kill()
-
-    async def start(self) -> None:
-        await asyncio.to_thread(self._server.start)
-
-
-Fault = Callable[[Server], Awaitable[None]]
+Fault = Callable[[Mortal], Awaitable[None]]
 FAULTS: dict[str, Fault] = {
-    "flushed": Server.flush,
+    "flushed": Mortal.flush,
     "killed": lambda server: server.kill(),
     "restarted": lambda server: server.restart(),
-    "failed over": Server.fail_over_to_an_empty_one,
+    "failed over": Mortal.fail_over_to_an_empty_one,
 }
 
 
 class RedisGone:
     @pytest.fixture
-    async def bot(self, tmp_path: Path, server: Server) -> AsyncIterator[Bot]:
+    async def bot(self, tmp_path: Path, server: Mortal) -> AsyncIterator[Bot]:
         async with running_bot(tmp_path / "home", redis_url=server.url) as bot:
             yield bot
 
     @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-    async def test_the_dialogue_goes_on(self, bot: Bot, server: Server, fault: Fault) -> None:
+    async def test_the_dialogue_goes_on(self, bot: Bot, server: Mortal, fault: Fault) -> None:
         async with bot.tab(**signature("C1")) as tab:
             await ask(tab, "为什么扣我钱", offers=True)
             before = await dialogue(bot, tab)
@@ -95,7 +41,7 @@ class RedisGone:
 
     @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
     async def test_what_is_asked_just_before_is_answered(
-        self, bot: Bot, server: Server, fault: Fault
+        self, bot: Bot, server: Mortal, fault: Fault
     ) -> None:
         async with bot.tab(**signature("C1")) as tab:
             id = await tab.say("为什么扣我钱")
@@ -104,7 +50,7 @@ class RedisGone:
             assert "88" in (await tab.answer())["text"]
             assert [line["seq"] for line in tab.lines] == [1, 2]
 
-    async def test_a_dialogue_outlives_an_outage(self, bot: Bot, server: Server) -> None:
+    async def test_a_dialogue_outlives_an_outage(self, bot: Bot, server: Mortal) -> None:
         """Also what was said while Redis was away is remembered when it is back."""
         async with bot.tab(**signature("C1")) as tab:
             await server.kill()
@@ -117,17 +63,17 @@ class RedisGone:
 
 class TestValkey(RedisGone):
     @pytest.fixture
-    async def server(self, tmp_path: Path) -> AsyncIterator[Server]:
+    async def server(self, tmp_path: Path) -> AsyncIterator[Mortal]:
         async with EmbeddedValkey(tmp_path / "valkey") as valkey:
-            yield Valkey(valkey)
+            yield MortalValkey(valkey)
 
 
 @pytest.mark.full
 class TestRedis(RedisGone):
     @pytest.fixture
-    def server(self) -> Iterator[Server]:
+    def server(self) -> Iterator[Mortal]:
         with servers.redis() as server:
-            yield Redis(server)
+            yield MortalRedis(server)
 
 
 async def ask(tab: Tab, text: str, *, offers: bool) -> None:
@@ -142,6 +88,6 @@ async def dialogue(bot: Bot, tab: Tab) -> Dialogue:
     return Dialogue.of(await bot.app.store.exchanges(SessionId(tab.session), now - MEMORY, WINDOW), now)
 
 
-async def _answers(server: Server) -> bool:
+async def _answers(server: Mortal) -> bool:
     async with from_url(server.url) as redis:
         return bool(await redis.ping())

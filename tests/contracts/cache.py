@@ -12,6 +12,7 @@ from bot.domain.ports import Live, SessionCache
 from bot.domain.reading import Fact, Reading
 from bot.domain.session import Dialogue, Exchange, Option
 from bot.domain.vocabulary import PictureId, SessionId
+from tests.mortal import Mortal
 
 ONE, TWO = SessionId("s1"), SessionId("s2")
 LOOK = Live("entry")
@@ -155,7 +156,7 @@ class CacheContract:
 
 
 class OutageContract:
-    async def test_nothing_fails_while_it_is_away(self, cache: RedisCache, server: "Mortal") -> None:
+    async def test_nothing_fails_while_it_is_away(self, cache: RedisCache, server: Mortal) -> None:
         await cache.remember(ONE, 7, DIALOGUE)
         watch = await begin(cache.watch(ONE))
         workers = cache.wakeups()
@@ -182,7 +183,7 @@ class OutageContract:
             await cache.wake(TWO)
             assert await anext(workers) == TWO
 
-    async def test_it_keeps_the_dialogue_over_a_restart(self, cache: RedisCache, server: "Mortal") -> None:
+    async def test_it_keeps_the_dialogue_over_a_restart(self, cache: RedisCache, server: Mortal) -> None:
         await cache.remember(ONE, 7, DIALOGUE)
         await server.kill()
         await server.start()
@@ -200,7 +201,7 @@ class OutageContract:
         async with asyncio.timeout(10):
             assert await anext(watch) == LOOK
 
-    async def test_it_may_be_away_from_the_beginning(self, cache: RedisCache, server: "Mortal") -> None:
+    async def test_it_may_be_away_from_the_beginning(self, cache: RedisCache, server: Mortal) -> None:
         await server.kill()
         watch, workers = cache.watch(ONE), cache.wakeups()
         waking = asyncio.create_task(following(workers))
@@ -211,15 +212,3 @@ class OutageContract:
             await come_back(cache)
             await cache.wake(ONE)
             assert await waking == ONE
-
-
-class Mortal:
-    """A server that tests may kill."""
-
-    url: str
-
-    async def kill(self) -> None:
-        raise NotImplementedError
-
-    async def start(self) -> None:
-        raise NotImplementedError

@@ -5,13 +5,14 @@ import signal
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
 
 from adapters.storage.sql import SqlStore
 from bot.domain.errors import Unavailable
+from bot.domain.ports import OrderSystem
 from bot.serve import listening, serving
 from tests.doors.bot import KEY, Bot, eventually, running_bot, settings_of
 from tests.servers import postgres
@@ -139,7 +140,7 @@ class BrokenOrders:
 
 
 async def test_what_nobody_foresaw_is_a_clear_error_too(bot: Bot) -> None:
-    broken = replace(bot.app, orders=BrokenOrders())  # type: ignore[arg-type]
+    broken = replace(bot.app, orders=cast(OrderSystem, BrokenOrders()))
     with listening(settings_of(bot.app.settings.home)) as listener:
         async with serving(broken, "web", listener) as running:
             answer = await get(Bot(broken, running.address), "/ready")
